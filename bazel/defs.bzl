@@ -1,0 +1,53 @@
+"""cc_library and its siblings with gyre's warnings and include prefix.
+
+A header net/tcp.h is included as "gyre/net/tcp.h", by gyre itself and by its
+users. Nothing is visible outside its package unless the target says so.
+"""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+load("//bazel:copts.bzl", "GYRE_COPTS", "GYRE_C_COPTS")
+
+def _warnings(srcs):
+    """The warnings that the language of srcs knows; C and C++ don't mix in one target."""
+    c = [src for src in srcs if src.endswith(".c")]
+    cc = [src for src in srcs if src.endswith(".cc")]
+    if c and cc:
+        fail("C and C++ sources in one target: %s and %s" % (c[0], cc[0]))
+    return GYRE_C_COPTS if c else GYRE_COPTS
+
+def gyre_cc_library(name, srcs = [], copts = [], **kwargs):
+    """A library whose headers are included as gyre/<package>/<header>."""
+    cc_library(
+        name = name,
+        srcs = srcs,
+        copts = _warnings(srcs) + copts,
+        include_prefix = "gyre/" + native.package_name(),
+        **kwargs
+    )
+
+def gyre_cc_binary(name, srcs = [], copts = [], **kwargs):
+    """A program in C++ or in C."""
+    cc_binary(name = name, srcs = srcs, copts = _warnings(srcs) + copts, **kwargs)
+
+def gyre_cc_test(name, srcs = [], copts = [], deps = [], size = "small", **kwargs):
+    """A GoogleTest program; main() is there already."""
+    cc_test(
+        name = name,
+        size = size,
+        srcs = srcs,
+        copts = _warnings(srcs) + copts,
+        deps = deps + ["@googletest//:gtest_main"],
+        **kwargs
+    )
+
+def gyre_cc_benchmark(name, srcs = [], copts = [], deps = [], tags = [], **kwargs):
+    """A Google Benchmark program; main() is there already."""
+    cc_binary(
+        name = name,
+        testonly = True,
+        srcs = srcs,
+        copts = _warnings(srcs) + copts,
+        tags = tags + ["benchmark"],
+        deps = deps + ["@google_benchmark//:benchmark_main"],
+        **kwargs
+    )

@@ -1,0 +1,8 @@
+"""For Bzlmod: repositories that no registry has. Bazel 4 cannot read this file."""
+
+load("//bazel:llhttp.bzl", "llhttp_repository")
+
+def _llhttp_impl(_ctx):
+    llhttp_repository(name = "llhttp")
+
+llhttp = module_extension(implementation = _llhttp_impl)
