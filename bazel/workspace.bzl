@@ -32,7 +32,8 @@ def _system_library_impl(ctx):
         fail("%s not found: apt-get install %s" % (wanted, ctx.attr.debs))
     here = ctx.path(ctx.attr._here).dirname
     ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
-    ctx.symlink(here.get_child("system").get_child(ctx.name).get_child("BUILD.bazel"), "BUILD.bazel")
+    build = here.get_child("system").get_child(ctx.name).get_child("BUILD.bazel")
+    ctx.symlink(build, "BUILD.bazel")
 
 _system_library = repository_rule(
     implementation = _system_library_impl,
