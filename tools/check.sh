@@ -42,6 +42,7 @@ check_tidy() {
 check_layering() {
   need build
   expect "tidy arrows" python3 tests/tidy/tidy.py arrows
+  expect "every source is in a target" in_targets
   expect "runtime depends on no other room" no_path //runtime/... //io/... //net/... //fs/...
   expect "io depends on runtime only" no_path //io/... //net/... //fs/...
   expect "net does not depend on fs" no_path //net/... //fs/...
@@ -55,11 +56,23 @@ check_layering() {
   expect "benchmarks use no test or example" no_path //benchmarks/... //tests/... //examples/...
 }
 
+# Every source is in a target, else nothing would build it.
+in_targets() {
+  run_bazel query 'labels(srcs, //...) + labels(hdrs, //...)' | sed 's|^//||; s|:|/|; s|^/||' |
+    sort >"$work/in_targets"
+  sources | grep -v '^tests/consumer/' | comm -23 - "$work/in_targets" >"$work/in_none"
+  [ ! -s "$work/in_none" ] || {
+    echo "no target has:"
+    cat "$work/in_none"
+    return 1
+  }
+}
+
 # no_path <from> <to>...: fails and names the targets if from depends on something in to.
 no_path() {
   local from=$1 found
   shift
-  found=$(run_bazel query --noshow_progress "deps($from) intersect ($(join ' + ' "$@"))") || return
+  found=$(run_bazel query "deps($from) intersect ($(join ' + ' "$@"))") || return
   [ -z "$found" ] || {
     echo "$from depends on:"
     echo "$found"

@@ -4,6 +4,7 @@
 passed=0
 failed=0
 failures=()
+bazel_ran=
 
 # Bazel keeps its files under HOME, which a service or a container may not have.
 if [ ! -d "${HOME-}" ] || [ ! -w "${HOME-}" ]; then
@@ -18,11 +19,13 @@ run_bazel() {
   local command=$1 quiet=()
   shift
   [ -t 2 ] || quiet=(--config=ci)
+  bazel_ran=1
   bazel "$command" "${quiet[@]}" "$@"
 }
 
 stop_bazel() {
-  ! command -v bazel >/dev/null || bazel shutdown >/dev/null 2>&1 || true
+  [ -z "$bazel_ran" ] || bazel shutdown >/dev/null 2>&1 || true
+  bazel_ran=
 }
 
 # run_tests <name> <flag or target>...: adds the cases of those tests to the counts.

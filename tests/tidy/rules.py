@@ -1,7 +1,6 @@
 """The house rules. Each yields (path, line, what is wrong and what to do about it)."""
 
 import ast
-import fnmatch
 import pathlib
 import re
 
@@ -197,7 +196,7 @@ _CALLS = [
     (_OLD_STRINGS, None, "snprintf, or a std::string_view"),
     (_OLD_NUMBERS, None, "std::from_chars, or strtol in C: they report errors"),
     (r"\bs?rand\s*\(", None, "a std::mt19937_64 with a seed that is printed"),
-    (r"\busing\s+namespace\s+std\b", None, "the names, one by one"),
+    (r"\busing\s+namespace\s+std\s*;", None, "the names, one by one"),
     (r"\bstd::endl\b", None, "'\\n': endl also flushes"),
     (r"\bassert\s*\(", ROOMS, "gyre::check: it is on in every build and says what to do"),
     (_PRINTS, ROOMS, "the log hook, or a result"),
@@ -216,26 +215,8 @@ def calls(tree):
                 yield path, source.line(m.start()), f"{m[0].strip()}; use {better}"
 
 
-def _package(tree, path):
-    """The path of the BUILD file that is responsible for `path`, or None."""
-    for folder in pathlib.PurePath(path).parents:
-        build = (folder / "BUILD.bazel").as_posix()
-        if build in tree.texts:
-            return build
-    return None
-
-
-def targets(tree):
-    """Each source belongs to a target, and a room's target is private unless it says otherwise."""
-    for path in tree.sources:
-        build = _package(tree, path)
-        if build is None:
-            yield path, 1, "no BUILD.bazel above it"
-            continue
-        inside = pathlib.PurePath(path).relative_to(pathlib.PurePath(build).parent).as_posix()
-        words = re.findall(r'"([^"\n]+)"', tree.texts[build])
-        if not any(w == inside or "*" in w and fnmatch.fnmatch(inside, w) for w in words):
-            yield path, 1, f"no target in {build} names it"
+def visibility(tree):
+    """A room's target is private unless it says otherwise itself."""
     for path, text in tree.texts.items():
         if path.split("/")[0] in ROOMS and path.endswith("BUILD.bazel"):
             for m in re.finditer("default_visibility", text):
@@ -267,7 +248,7 @@ RULES = {
         macros,
         guards,
         calls,
-        targets,
+        visibility,
         links,
     )
 }
