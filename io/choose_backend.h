@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "gyre/io/uring_backend.h"
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/result.h"
+
+namespace gyre {
+
+/// Which backend carries operations to the kernel.
+enum class backend_choice {
+  automatic,  ///< the best that works here
+  uring,      ///< io_uring or nothing
+};
+
+/// The names that `parse_backend` takes, for messages.
+inline constexpr std::string_view backend_names = "auto, uring";
+
+/// One of `backend_names`; `invalid_argument` for anything else.
+result<backend_choice> parse_backend(std::string_view name) noexcept;
+
+/// No backend could be had. `what()` is a sentence that names the errno, its likely cause and the
+/// remedy.
+class backend_error : public std::system_error {
+ public:
+  backend_error(std::error_code error, std::string sentence)
+      : std::system_error(error), sentence_(std::move(sentence)) {}
+  const char* what() const noexcept override { return sentence_.c_str(); }
+
+ private:
+  std::string sentence_;
+};
+
+/// Told, in one sentence, when something less than what was asked for was obtained.
+using log_hook = std::function<void(std::string_view)>;
+
+/// Makes a backend for a loop of this thread, or throws `backend_error`. The environment variable
+/// GYRE_BACKEND, when set, takes the place of `automatic`.
+std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,
+                                      const log_hook& log);
+
+}  // namespace gyre

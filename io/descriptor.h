@@ -1,0 +1,46 @@
+#pragma once
+
+#include <utility>
+
+#include "gyre/runtime/operation.h"
+#include "gyre/runtime/result.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre {
+
+/// Owns one file descriptor; sockets, files and pipes are built on it. Move-only. It must neither
+/// be moved nor destroyed while an operation on it is in flight; `close` ends those first. Belongs
+/// to one loop while it is in use.
+class descriptor {
+ public:
+  descriptor() noexcept = default;
+  /// Takes over `fd`, which should be close-on-exec; -1 is "none".
+  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept;
+  descriptor& operator=(descriptor&& other) noexcept;
+  /// Closes the descriptor with close(2). On io_uring and elsewhere alike: no operation may be in
+  /// flight.
+  ~descriptor() { reset(); }
+
+  bool is_open() const noexcept { return fd_ >= 0; }
+  /// The number, for calls that Gyre does not have. Still owned here.
+  int number() const noexcept { return fd_; }
+  /// Gives the number up; no operation may be in flight.
+  int release() noexcept;
+
+  /// Cancels what is in flight on the descriptor (it ends with `operation_canceled`, or with the
+  /// result that it has already), waits until the kernel has let go of all of it, and closes. Not
+  /// ended by a stop. The error is that of close(2); the descriptor is closed all the same.
+  task<result<void>> close();
+
+  /// Where operations on this descriptor are counted.
+  descriptor_users& users() noexcept { return users_; }
+
+ private:
+  void reset() noexcept;
+
+  int fd_ = -1;
+  descriptor_users users_;
+};
+
+}  // namespace gyre

@@ -1,0 +1,91 @@
+#include "gyre/io/file_ops.h"
+
+#include <liburing.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "gyre/io/system_call.h"
+
+namespace gyre::op {
+namespace {
+
+std::size_t clamp(std::size_t size) noexcept {
+  return std::min<std::size_t>(size, transfer_max);
+}
+
+}  // namespace
+
+openat2::openat2(descriptor& directory, const char* path, std::uint64_t flags, std::uint64_t mode,
+                 std::uint64_t resolve) noexcept
+    : operation(&directory.users()), directory_(directory.number()), path_(path), how_() {
+  how_.flags = flags | O_CLOEXEC;
+  how_.mode = mode;
+  how_.resolve = resolve;
+}
+void openat2::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_openat2(&sqe, directory_, path_, &how_);
+}
+int openat2::perform() noexcept {
+  return system_call(
+      [this] { return syscall(SYS_openat2, directory_, path_, &how_, sizeof how_); });
+}
+result<descriptor> openat2::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  return descriptor(answer);
+}
+
+void read_at::prepare(io_uring_sqe& sqe) noexcept {
+  const auto rest = buffer_.subspan(done_);
+  io_uring_prep_read(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
+                     offset_ + done_);
+}
+int read_at::perform() noexcept {
+  while (done_ < buffer_.size()) {
+    const auto rest = buffer_.subspan(done_);
+    const int count = system_call([&] {
+      return ::pread(fd_, rest.data(), clamp(rest.size()), static_cast<off_t>(offset_ + done_));
+    });
+    if (count <= 0) return count;
+    done_ += static_cast<std::size_t>(count);
+  }
+  return 0;
+}
+bool read_at::advance_by(int count) noexcept {
+  done_ += static_cast<std::size_t>(count);
+  return done_ < buffer_.size();
+}
+result<std::size_t> read_at::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  return done_;
+}
+
+void read::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_read(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
+                     static_cast<std::uint64_t>(-1));
+}
+int read::perform() noexcept {
+  return system_call([this] { return ::read(fd_, buffer_.data(), clamp(buffer_.size())); });
+}
+readiness read::ready_when() const noexcept {
+  return {fd_, POLLIN};
+}
+
+void fstat::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_statx(&sqe, fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status_);
+}
+int fstat::perform() noexcept {
+  return system_call(
+      [this] { return ::statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status_); });
+}
+result<struct statx> fstat::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  return status_;
+}
+
+}  // namespace gyre::op

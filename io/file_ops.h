@@ -1,0 +1,97 @@
+#pragma once
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gyre/io/descriptor.h"
+#include "gyre/runtime/operation.h"
+#include "gyre/runtime/result.h"
+
+/// Operations on files, named as their system calls. Buffers and paths belong to the caller and
+/// must stay until the operation has ended. An operation that waits for a disk can't always be
+/// cancelled: a stop then takes effect when the kernel is done, and the result is delivered.
+namespace gyre::op {
+
+/// openat2(2) (Linux 5.6): opens `path` relative to `directory`, always close-on-exec. A file that
+/// was opened when a stop came is delivered, never lost.
+class [[nodiscard]] openat2 final : public operation {
+ public:
+  /// `flags` and `mode` as for open(2), `resolve` a set of RESOLVE_ bits.
+  openat2(descriptor& directory, const char* path, std::uint64_t flags, std::uint64_t mode,
+          std::uint64_t resolve) noexcept;
+  result<descriptor> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+  const char* name() const noexcept override { return "openat2"; }
+
+ private:
+  int directory_;
+  const char* path_;
+  open_how how_;
+};
+
+/// pread(2): fewer bytes than asked for at the end of the file only.
+class [[nodiscard]] read_at final : public operation {
+ public:
+  read_at(descriptor& file, std::span<std::byte> buffer, std::uint64_t offset) noexcept
+      : operation(&file.users(), whole), fd_(file.number()), buffer_(buffer), offset_(offset) {}
+  result<std::size_t> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+  const char* name() const noexcept override { return "read_at"; }
+
+ private:
+  bool advance_by(int count) noexcept override;
+
+  int fd_;
+  std::span<std::byte> buffer_;
+  std::uint64_t offset_;
+  std::size_t done_ = 0;
+};
+
+/// read(2) of a descriptor that has no positions: a pipe, a terminal, a signalfd. At least one
+/// byte; 0 is the end.
+class [[nodiscard]] read final : public operation {
+ public:
+  read(descriptor& source, std::span<std::byte> buffer) noexcept
+      : operation(&source.users()), fd_(source.number()), buffer_(buffer) {}
+  result<std::size_t> await_resume() noexcept { return outcome_size(); }
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "read"; }
+
+ private:
+  int fd_;
+  std::span<std::byte> buffer_;
+};
+
+/// statx(2) (Linux 4.11) of an open file. A plain system call on every backend: the inode is in
+/// memory, and through the ring it would cost a kernel worker.
+class [[nodiscard]] fstat final : public operation {
+ public:
+  explicit fstat(descriptor& file) noexcept
+      : operation(&file.users(), ring_policy::perform), fd_(file.number()) {}
+  result<struct statx> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+  const char* name() const noexcept override { return "statx"; }
+
+ private:
+  int fd_;
+  struct statx status_;
+};
+
+}  // namespace gyre::op

@@ -1,0 +1,215 @@
+#include "gyre/io/ring.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "gyre/io/uring_abi.h"
+#include "gyre/runtime/check.h"
+
+namespace gyre {
+namespace {
+
+constexpr unsigned common_flags =
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_TASKRUN_FLAG;
+constexpr unsigned deferred_flags =
+    common_flags | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+// Best first; a kernel that does not know a flag answers EINVAL.
+constexpr std::array<unsigned, 4> flag_ladder = {
+    deferred_flags | uring_abi::setup_no_sqarray,                           // 6.6
+    deferred_flags,                                                         // 6.1
+    common_flags | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,  // 6.0
+    common_flags | IORING_SETUP_COOP_TASKRUN,                               // 5.19
+};
+
+constexpr unsigned needed_features = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |
+                                     IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL |
+                                     IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
+
+constexpr unsigned completions_least = 128;
+
+int setup_call(unsigned entries, io_uring_params& params) noexcept {
+  const long fd = syscall(__NR_io_uring_setup, entries, &params);
+  return fd < 0 ? -errno : static_cast<int>(fd);
+}
+
+int register_call(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
+  const long done = syscall(__NR_io_uring_register, fd, opcode, argument, count);
+  return done < 0 ? -errno : static_cast<int>(done);
+}
+
+template <class T>
+T* at(void* base, unsigned offset) noexcept {
+  return reinterpret_cast<T*>(static_cast<char*>(base) + offset);
+}
+
+}  // namespace
+
+result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
+  ring_size wanted = size;
+  while (true) {
+    result<std::unique_ptr<ring>> made = set_up(wanted);
+    if (made || made.error() != std::errc::not_enough_memory) return made;
+    if (wanted.completions > completions_least) {
+      wanted.completions /= 2;
+      wanted.submissions = std::min(wanted.submissions, wanted.completions / 2);
+    } else {
+      return made;
+    }
+  }
+}
+
+result<std::unique_ptr<ring>> ring::set_up(const ring_size& size) {
+  io_uring_params params;
+  int fd = -EINVAL;
+  for (const unsigned flags : flag_ladder) {
+    std::memset(&params, 0, sizeof params);
+    params.flags = flags;
+    params.cq_entries = size.completions;
+    fd = setup_call(size.submissions, params);
+    if (fd != -EINVAL) break;
+  }
+  if (fd == -EINVAL) return std::errc::operation_not_supported;
+  if (fd < 0) return errno_error(-fd);
+
+  std::unique_ptr<ring> made(new ring);
+  made->fd_ = fd;
+  made->enter_fd_ = fd;
+  made->setup_flags_ = params.flags;
+  made->features_ = params.features;
+  if ((params.features & needed_features) != needed_features)
+    return std::errc::operation_not_supported;
+  if (!made->map(params)) return errno_error(errno);
+  made->register_file();
+  made->limit_workers();
+  if (auto proven = made->prove(); !proven) return proven.error();
+  return made;
+}
+
+bool ring::map(const io_uring_params& params) noexcept {
+  queues_size_ =
+      std::max<std::size_t>(params.sq_off.array + params.sq_entries * sizeof(unsigned),
+                            params.cq_off.cqes + params.cq_entries * sizeof(io_uring_cqe));
+  sqes_size_ = params.sq_entries * sizeof(io_uring_sqe);
+  const auto share = [this](std::size_t size, unsigned long long what) {
+    void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_,
+                        static_cast<off_t>(what));
+    // A forked child that touched these would submit in its parent's name.
+    if (mapped != MAP_FAILED) madvise(mapped, size, MADV_DONTFORK);
+    return mapped == MAP_FAILED ? nullptr : mapped;
+  };
+  queues_ = share(queues_size_, IORING_OFF_SQ_RING);
+  sqes_ = static_cast<io_uring_sqe*>(share(sqes_size_, IORING_OFF_SQES));
+  if (!queues_ || !sqes_) return false;
+
+  sq_entries_ = params.sq_entries;
+  sq_head_ = at<unsigned>(queues_, params.sq_off.head);
+  sq_shared_tail_ = at<unsigned>(queues_, params.sq_off.tail);
+  sq_flags_ = at<unsigned>(queues_, params.sq_off.flags);
+  cq_head_ = at<unsigned>(queues_, params.cq_off.head);
+  cq_tail_ = at<unsigned>(queues_, params.cq_off.tail);
+  cq_mask_ = params.cq_entries - 1;
+  cqes_ = at<io_uring_cqe>(queues_, params.cq_off.cqes);
+  if (!(setup_flags_ & uring_abi::setup_no_sqarray)) {
+    unsigned* array = at<unsigned>(queues_, params.sq_off.array);
+    for (unsigned i = 0; i < sq_entries_; ++i) array[i] = i;
+  }
+  return true;
+}
+
+// Spares the kernel a look-up of the descriptor at each call; not having it costs only that.
+void ring::register_file() noexcept {
+  io_uring_rsrc_update update{};
+  update.offset = -1U;
+  update.data = static_cast<std::uint64_t>(fd_);
+  if (register_call(fd_, IORING_REGISTER_RING_FDS, &update, 1) != 1) return;
+  enter_fd_ = static_cast<int>(update.offset);
+  enter_flags_ = IORING_ENTER_REGISTERED_RING;
+}
+
+// The kernel's own limit for operations that block would be thousands of threads.
+void ring::limit_workers() noexcept {
+  std::array<unsigned, 2> most = {4, 4};
+  register_call(fd_, IORING_REGISTER_IOWQ_MAX_WORKERS, most.data(), most.size());
+}
+
+// A sandbox may allow io_uring_setup and forbid io_uring_enter.
+result<void> ring::prove() noexcept {
+  io_uring_prep_nop(next_submission());
+  int entered = 0;
+  do {
+    entered = enter(1, never);
+  } while (entered == -EINTR);
+  if (entered < 0) return errno_error(-entered);
+  reap(1, [](const io_uring_cqe&) {});
+  return {};
+}
+
+ring::~ring() {
+  if (enter_flags_ & IORING_ENTER_REGISTERED_RING && fd_ >= 0) {
+    io_uring_rsrc_update update{};
+    update.offset = static_cast<unsigned>(enter_fd_);
+    register_call(fd_, IORING_UNREGISTER_RING_FDS, &update, 1);
+  }
+  if (sqes_) munmap(sqes_, sqes_size_);
+  if (queues_) munmap(queues_, queues_size_);
+  if (fd_ >= 0) close(fd_);
+}
+
+io_uring_sqe* ring::next_submission() noexcept {
+  if (unconsumed() == sq_entries_) return nullptr;
+  io_uring_sqe* sqe = &sqes_[sq_tail_++ & (sq_entries_ - 1)];
+  std::memset(sqe, 0, sizeof *sqe);
+  return sqe;
+}
+
+int ring::enter(unsigned least, steady_time until) noexcept {
+  __atomic_store_n(sq_shared_tail_, sq_tail_, __ATOMIC_RELEASE);
+  unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
+  if (features_ & uring_abi::feature_no_iowait) flags |= uring_abi::enter_no_iowait;
+
+  io_uring_getevents_arg argument{};
+  __kernel_timespec timeout{};
+  const bool timed = least > 0 && until != never;
+  if (timed) {
+    std::chrono::nanoseconds wait = until.time_since_epoch();
+    if (features_ & uring_abi::feature_min_timeout)
+      flags |= uring_abi::enter_abs_timer;
+    else
+      wait = std::max(wait - std::chrono::steady_clock::now().time_since_epoch(),
+                      std::chrono::nanoseconds::zero());
+    timeout.tv_sec = wait.count() / 1'000'000'000;
+    timeout.tv_nsec = wait.count() % 1'000'000'000;
+    argument.ts = reinterpret_cast<std::uintptr_t>(&timeout);
+    flags |= IORING_ENTER_EXT_ARG;
+  }
+  const long done =
+      syscall(__NR_io_uring_enter, enter_fd_, unconsumed(), least, flags,
+              timed ? static_cast<void*>(&argument) : nullptr, timed ? sizeof argument : 0);
+  return done < 0 ? -errno : static_cast<int>(done);
+}
+
+std::string ring::report() const {
+  std::string text =
+      std::to_string(submissions()) + "/" + std::to_string(completions()) + " entries";
+  const auto add = [&text](bool there, const char* what) {
+    if (there) text.append(", ").append(what);
+  };
+  add(setup_flags_ & IORING_SETUP_SINGLE_ISSUER, "single issuer");
+  add(setup_flags_ & IORING_SETUP_DEFER_TASKRUN, "deferred task work");
+  add(setup_flags_ & IORING_SETUP_COOP_TASKRUN, "cooperative task work");
+  add(setup_flags_ & uring_abi::setup_no_sqarray, "no index array");
+  add(enter_flags_ & IORING_ENTER_REGISTERED_RING, "registered ring");
+  add(features_ & uring_abi::feature_min_timeout, "absolute timeouts");
+  add(features_ & uring_abi::feature_no_iowait, "no iowait");
+  return text;
+}
+
+}  // namespace gyre

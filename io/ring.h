@@ -1,0 +1,115 @@
+#pragma once
+
+#include <liburing.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "gyre/runtime/result.h"
+#include "gyre/runtime/time.h"
+
+namespace gyre {
+
+/// How large a ring to ask for. What the kernel's limits don't allow is halved until it fits.
+class ring_size {
+ public:
+  ring_size() noexcept {}
+  unsigned submissions = 512;
+  unsigned completions = 8192;
+};
+
+/// The two queues that are shared with the kernel, and the calls on them: io_uring_setup(2),
+/// io_uring_enter(2), io_uring_register(2). liburing serves for the layout and for filling entries;
+/// its own queue code (2.3) can't drive rings without the index array, which are a tenth cheaper.
+/// Made and used on one thread.
+class ring {
+ public:
+  /// Creates a ring with the best flags that this kernel takes. Fails with the errno of
+  /// io_uring_setup(2): ENOSYS, EPERM, EACCES where io_uring is absent or forbidden, ENOMEM where
+  /// RLIMIT_MEMLOCK is too low, EMFILE; EOPNOTSUPP for a kernel older than 5.19.
+  static result<std::unique_ptr<ring>> create(const ring_size& size);
+
+  ring(const ring&) = delete;
+  ring& operator=(const ring&) = delete;
+  /// Nothing may be in flight.
+  ~ring();
+
+  /// A zeroed submission entry, or null when all are in use. It is published by the next `enter`.
+  io_uring_sqe* next_submission() noexcept;
+  unsigned submissions_free() const noexcept { return sq_entries_ - unconsumed(); }
+  /// Entries that the kernel has not taken yet.
+  unsigned unconsumed() const noexcept {
+    return sq_tail_ - __atomic_load_n(sq_head_, __ATOMIC_ACQUIRE);
+  }
+
+  /// Publishes what was filled and enters the kernel. Waits for `least` completions until `until`;
+  /// `least` 0 only collects. Gives what io_uring_enter(2) returns, or a negative errno.
+  int enter(unsigned least, steady_time until) noexcept;
+
+  /// The kernel has completions that only an `enter` brings into the queue.
+  bool has_deferred() const noexcept {
+    return (__atomic_load_n(sq_flags_, __ATOMIC_RELAXED) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+  }
+  bool overflowed() const noexcept {
+    return (__atomic_load_n(sq_flags_, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW) != 0;
+  }
+
+  bool has_completions() const noexcept {
+    return *cq_head_ != __atomic_load_n(cq_tail_, __ATOMIC_ACQUIRE);
+  }
+  /// Calls `take(cqe)` for at most `most` completions, and gives their number.
+  template <class Take>
+  unsigned reap(unsigned most, Take take) noexcept {
+    unsigned head = *cq_head_;
+    const unsigned ready = __atomic_load_n(cq_tail_, __ATOMIC_ACQUIRE) - head;
+    const unsigned count = ready < most ? ready : most;
+    for (unsigned i = 0; i < count; ++i) {
+      const io_uring_cqe cqe = cqes_[head & cq_mask_];
+      // Given back one by one: `take` may enter the kernel, which then has room.
+      __atomic_store_n(cq_head_, ++head, __ATOMIC_RELEASE);
+      take(cqe);
+    }
+    return count;
+  }
+
+  int file() const noexcept { return fd_; }
+  unsigned submissions() const noexcept { return sq_entries_; }
+  unsigned completions() const noexcept { return cq_mask_ + 1; }
+  /// The flags and features obtained, for a person.
+  std::string report() const;
+
+ private:
+  ring() noexcept = default;
+  static result<std::unique_ptr<ring>> set_up(const ring_size& size);
+  bool map(const io_uring_params& params) noexcept;
+  void register_file() noexcept;
+  void limit_workers() noexcept;
+  result<void> prove() noexcept;
+
+  int fd_ = -1;
+  int enter_fd_ = -1;
+  unsigned enter_flags_ = 0;
+  unsigned setup_flags_ = 0;
+  unsigned features_ = 0;
+
+  unsigned sq_tail_ = 0;  // how far entries have been filled
+  unsigned sq_entries_ = 0;
+  unsigned* sq_head_ = nullptr;
+  unsigned* sq_shared_tail_ = nullptr;
+  unsigned* sq_flags_ = nullptr;
+  io_uring_sqe* sqes_ = nullptr;
+
+  unsigned* cq_head_ = nullptr;
+  unsigned* cq_tail_ = nullptr;
+  unsigned cq_mask_ = 0;
+  io_uring_cqe* cqes_ = nullptr;
+
+  void* queues_ = nullptr;
+  std::size_t queues_size_ = 0;
+  std::size_t sqes_size_ = 0;
+};
+
+}  // namespace gyre

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "gyre/io/choose_backend.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/run_on.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre {
+
+/// How `run` and `run_on_cores` set a runtime up.
+class run_options {
+ public:
+  run_options() noexcept {}
+
+  backend_choice backend = backend_choice::automatic;
+  uring_options uring;
+  /// Loops of `run_on_cores`, one thread each; 0 is one for each CPU that this process may use.
+  unsigned cores = 1;
+  /// Whether `run_on_cores` binds each loop to a CPU of its own.
+  bool pin = true;
+  /// Told once of each thing that is less than asked for. By default a line on standard error.
+  log_hook log;
+};
+
+/// Runs `main` on a new loop on this thread until it has finished, and gives what it returns;
+/// throws what it throws. No task, descriptor, thread or operation is left afterwards. Throws
+/// `backend_error` when no backend can be had.
+///
+///     int main() { return gyre::run(serve(8080)); }
+template <class T>
+T run(task<T> main, const run_options& options = run_options()) {
+  loop home(make_backend(options.backend, options.uring, options.log));
+  return run_on(home, std::move(main));
+}
+
+/// The loops of a `run_on_cores`, as each of their tasks sees them.
+class cores {
+ public:
+  cores(const cores&) = delete;
+  cores& operator=(const cores&) = delete;
+
+  unsigned count() const noexcept { return count_; }
+
+  /// Calls `function(core)` once on each loop's thread, at its next turn, and returns at once. From
+  /// any thread that runs one of the loops. A loop whose main task has ended is passed over.
+  void post_to_each(std::function<void(unsigned core)> function);
+
+ protected:
+  explicit cores(unsigned count) noexcept : count_(count) {}
+  ~cores() = default;
+  virtual void post(unsigned core, std::function<void()> function) = 0;
+
+ private:
+  unsigned count_;
+};
+
+/// Runs `make(cores, core)` as the main task of each of `options.cores` loops, the first on this
+/// thread. Returns when all have ended. When one throws, or no backend can be had for it, the
+/// others are asked to stop, and its exception is thrown.
+void run_on_cores(const run_options& options,
+                  std::function<task<void>(cores&, unsigned core)> make);
+
+}  // namespace gyre

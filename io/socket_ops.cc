@@ -1,0 +1,194 @@
+#include "gyre/io/socket_ops.h"
+
+#include <liburing.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "gyre/io/system_call.h"
+
+namespace gyre::op {
+namespace {
+
+std::size_t clamp(std::size_t size) noexcept {
+  return std::min<std::size_t>(size, transfer_max);
+}
+
+/// Sends or receives with `call(rest)` until `done` has reached `size`, the stream has ended, or
+/// the socket can't go on.
+template <class Call>
+int transfer_all(std::size_t size, std::size_t& done, Call call) noexcept {
+  while (done < size) {
+    const int count = system_call(call);
+    if (count <= 0) return count;
+    done += static_cast<std::size_t>(count);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void recv::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_recv(&sqe, fd_, buffer_.data(), clamp(buffer_.size()), 0);
+}
+int recv::perform() noexcept {
+  return system_call(
+      [this] { return ::recv(fd_, buffer_.data(), clamp(buffer_.size()), MSG_DONTWAIT); });
+}
+readiness recv::ready_when() const noexcept {
+  return {fd_, POLLIN};
+}
+
+void recv_exactly::prepare(io_uring_sqe& sqe) noexcept {
+  const auto rest = buffer_.subspan(done_);
+  io_uring_prep_recv(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_WAITALL);
+}
+int recv_exactly::perform() noexcept {
+  return transfer_all(buffer_.size(), done_, [this] {
+    const auto rest = buffer_.subspan(done_);
+    return ::recv(fd_, rest.data(), clamp(rest.size()), MSG_DONTWAIT);
+  });
+}
+readiness recv_exactly::ready_when() const noexcept {
+  return {fd_, POLLIN};
+}
+bool recv_exactly::advance_by(int count) noexcept {
+  done_ += static_cast<std::size_t>(count);
+  return done_ < buffer_.size();
+}
+result<std::size_t> recv_exactly::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0 && done_ == 0) return errno_error(-answer);
+  return done_;
+}
+
+void send::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_send(&sqe, fd_, buffer_.data(), clamp(buffer_.size()), MSG_NOSIGNAL);
+}
+int send::perform() noexcept {
+  return system_call([this] {
+    return ::send(fd_, buffer_.data(), clamp(buffer_.size()), MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+}
+readiness send::ready_when() const noexcept {
+  return {fd_, POLLOUT};
+}
+
+void send_all::prepare(io_uring_sqe& sqe) noexcept {
+  const auto rest = buffer_.subspan(done_);
+  io_uring_prep_send(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_NOSIGNAL | MSG_WAITALL);
+}
+int send_all::perform() noexcept {
+  return transfer_all(buffer_.size(), done_, [this] {
+    const auto rest = buffer_.subspan(done_);
+    return ::send(fd_, rest.data(), clamp(rest.size()), MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+}
+readiness send_all::ready_when() const noexcept {
+  return {fd_, POLLOUT};
+}
+bool send_all::advance_by(int count) noexcept {
+  done_ += static_cast<std::size_t>(count);
+  return done_ < buffer_.size();
+}
+result<void> send_all::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  if (done_ < buffer_.size()) return std::errc::operation_canceled;
+  return {};
+}
+
+recvmsg::recvmsg(descriptor& socket, std::span<const iovec> buffers) noexcept
+    : operation(&socket.users()), fd_(socket.number()), message_() {
+  message_.msg_iov = const_cast<iovec*>(buffers.data());
+  message_.msg_iovlen = buffers.size();
+}
+void recvmsg::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_recvmsg(&sqe, fd_, &message_, MSG_CMSG_CLOEXEC);
+}
+int recvmsg::perform() noexcept {
+  return system_call([this] { return ::recvmsg(fd_, &message_, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+}
+readiness recvmsg::ready_when() const noexcept {
+  return {fd_, POLLIN};
+}
+
+sendmsg_all::sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept
+    : operation(&socket.users(), whole), fd_(socket.number()), message_() {
+  message_.msg_iov = buffers.data();
+  message_.msg_iovlen = buffers.size();
+  drop_sent(0);
+}
+void sendmsg_all::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_sendmsg(&sqe, fd_, &message_, MSG_NOSIGNAL | MSG_WAITALL);
+}
+int sendmsg_all::perform() noexcept {
+  while (message_.msg_iovlen > 0) {
+    const int count =
+        system_call([this] { return ::sendmsg(fd_, &message_, MSG_DONTWAIT | MSG_NOSIGNAL); });
+    if (count < 0) return count;
+    drop_sent(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+readiness sendmsg_all::ready_when() const noexcept {
+  return {fd_, POLLOUT};
+}
+bool sendmsg_all::advance_by(int count) noexcept {
+  drop_sent(static_cast<std::size_t>(count));
+  return message_.msg_iovlen > 0;
+}
+void sendmsg_all::drop_sent(std::size_t count) noexcept {
+  while (message_.msg_iovlen > 0 && count >= message_.msg_iov->iov_len) {
+    count -= message_.msg_iov->iov_len;
+    ++message_.msg_iov;
+    --message_.msg_iovlen;
+  }
+  if (message_.msg_iovlen == 0) return;
+  message_.msg_iov->iov_base = static_cast<std::byte*>(message_.msg_iov->iov_base) + count;
+  message_.msg_iov->iov_len -= count;
+}
+result<void> sendmsg_all::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  if (message_.msg_iovlen > 0) return std::errc::operation_canceled;
+  return {};
+}
+
+void accept::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_accept(&sqe, fd_, nullptr, nullptr, SOCK_CLOEXEC);
+}
+int accept::perform() noexcept {
+  return system_call(
+      [this] { return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+}
+readiness accept::ready_when() const noexcept {
+  return {fd_, POLLIN};
+}
+result<descriptor> accept::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  return descriptor(answer);
+}
+
+void connect::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_connect(&sqe, fd_, address_, size_);
+}
+int connect::perform() noexcept {
+  if (!under_way_) {
+    const int answer = ::connect(fd_, address_, size_);
+    if (answer == 0) return 0;
+    if (errno != EINPROGRESS && errno != EINTR) return -errno;
+    under_way_ = true;
+    return -EAGAIN;
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return -errno;
+  return -error;
+}
+readiness connect::ready_when() const noexcept {
+  return {fd_, POLLOUT};
+}
+
+}  // namespace gyre::op

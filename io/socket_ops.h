@@ -1,0 +1,167 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <span>
+
+#include "gyre/io/descriptor.h"
+#include "gyre/runtime/operation.h"
+#include "gyre/runtime/result.h"
+
+/// Operations, named as their system calls. All of them: buffers and addresses belong to the caller
+/// and must stay until the operation has ended; a stop ends them with `operation_canceled`, unless
+/// the result came first, which is then delivered; to be awaited on the loop of the descriptor.
+namespace gyre::op {
+
+/// recv(2) of what is there, at least one byte: 0 is the end of the stream.
+class [[nodiscard]] recv final : public operation {
+ public:
+  recv(descriptor& socket, std::span<std::byte> buffer) noexcept
+      : operation(&socket.users()), fd_(socket.number()), buffer_(buffer) {}
+  result<std::size_t> await_resume() noexcept { return outcome_size(); }
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "recv"; }
+
+ private:
+  int fd_;
+  std::span<std::byte> buffer_;
+};
+
+/// recv(2) until the buffer is full. Fewer bytes when the stream ended, or when the wait was
+/// stopped or failed after some bytes had come, which are not lost: the next read then tells why.
+class [[nodiscard]] recv_exactly final : public operation {
+ public:
+  recv_exactly(descriptor& socket, std::span<std::byte> buffer) noexcept
+      : operation(&socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
+  result<std::size_t> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "recv_exactly"; }
+
+ private:
+  bool advance_by(int count) noexcept override;
+
+  int fd_;
+  std::span<std::byte> buffer_;
+  std::size_t done_ = 0;
+};
+
+/// send(2) of what the socket takes now, at least one byte. Never raises SIGPIPE.
+class [[nodiscard]] send final : public operation {
+ public:
+  send(descriptor& socket, std::span<const std::byte> buffer) noexcept
+      : operation(&socket.users()), fd_(socket.number()), buffer_(buffer) {}
+  result<std::size_t> await_resume() noexcept { return outcome_size(); }
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "send"; }
+
+ private:
+  int fd_;
+  std::span<const std::byte> buffer_;
+};
+
+/// send(2) of the whole buffer. After an error or a stop an unknown part of it was sent. Never
+/// raises SIGPIPE.
+class [[nodiscard]] send_all final : public operation {
+ public:
+  send_all(descriptor& socket, std::span<const std::byte> buffer) noexcept
+      : operation(&socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
+  result<void> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "send_all"; }
+
+ private:
+  bool advance_by(int count) noexcept override;
+
+  int fd_;
+  std::span<const std::byte> buffer_;
+  std::size_t done_ = 0;
+};
+
+/// recvmsg(2) into several buffers in turn, at least one byte: 0 is the end of the stream.
+class [[nodiscard]] recvmsg final : public operation {
+ public:
+  recvmsg(descriptor& socket, std::span<const iovec> buffers) noexcept;
+  result<std::size_t> await_resume() noexcept { return outcome_size(); }
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "recvmsg"; }
+
+ private:
+  int fd_;
+  msghdr message_;
+};
+
+/// sendmsg(2) of several buffers in turn, all of them. The entries of `buffers` are used up on the
+/// way: they are the caller's, and changed. After an error or a stop an unknown part was sent.
+class [[nodiscard]] sendmsg_all final : public operation {
+ public:
+  sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept;
+  result<void> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "sendmsg_all"; }
+
+ private:
+  bool advance_by(int count) noexcept override;
+  void drop_sent(std::size_t count) noexcept;
+
+  int fd_;
+  msghdr message_;
+};
+
+/// accept4(2): the descriptor of a new connection, close-on-exec. It is never lost: a connection
+/// that came before a stop is delivered.
+class [[nodiscard]] accept : public operation {
+ public:
+  explicit accept(descriptor& listener) noexcept
+      : operation(&listener.users()), fd_(listener.number()) {}
+  result<descriptor> await_resume() noexcept;
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "accept"; }
+
+ private:
+  int fd_;
+};
+
+/// connect(2). After a stop the socket is good for nothing but to be closed.
+class [[nodiscard]] connect final : public operation {
+ public:
+  /// `address` must stay until the operation has ended.
+  connect(descriptor& socket, const sockaddr* address, socklen_t size) noexcept
+      : operation(&socket.users()), fd_(socket.number()), address_(address), size_(size) {}
+  result<void> await_resume() noexcept { return outcome_void(); }
+
+  void prepare(io_uring_sqe& sqe) noexcept override;
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override;
+  const char* name() const noexcept override { return "connect"; }
+
+ private:
+  int fd_;
+  const sockaddr* address_;
+  socklen_t size_;
+  bool under_way_ = false;
+};
+
+}  // namespace gyre::op

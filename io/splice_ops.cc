@@ -1,0 +1,54 @@
+#include "gyre/io/splice_ops.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "gyre/io/system_call.h"
+
+namespace gyre::op {
+namespace {
+
+unsigned clamp(std::size_t size) noexcept {
+  return static_cast<unsigned>(std::min<std::size_t>(size, transfer_max));
+}
+
+}  // namespace
+
+splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descriptor& pipe,
+                                   std::size_t most) noexcept
+    : operation(&pipe.users()),
+      file_(file.number()),
+      offset_(static_cast<std::int64_t>(offset)),
+      pipe_(pipe.number()),
+      most_(clamp(most)) {}
+void splice_from_file::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_splice(&sqe, file_, offset_, pipe_, -1, most_, SPLICE_F_MOVE);
+}
+int splice_from_file::perform() noexcept {
+  return system_call([this] {
+    off64_t offset = offset_;
+    return ::splice(file_, &offset, pipe_, nullptr, most_, SPLICE_F_MOVE);
+  });
+}
+
+splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most,
+                                   bool more) noexcept
+    : operation(&socket.users(), ring_policy::perform),
+      pipe_(pipe.number()),
+      socket_(socket.number()),
+      most_(clamp(most)),
+      flags_(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0U)) {}
+void splice_to_socket::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_splice(&sqe, pipe_, -1, socket_, -1, most_, flags_);
+}
+int splice_to_socket::perform() noexcept {
+  return system_call([this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
+}
+readiness splice_to_socket::ready_when() const noexcept {
+  return {socket_, POLLOUT};
+}
+
+}  // namespace gyre::op

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+// Constants of the kernel's io_uring interface that liburing 2.3's headers don't have. All are
+// probed or tried at run time; see io_uring_setup(2) and io_uring_enter(2) of a newer liburing.
+namespace gyre::uring_abi {
+
+inline constexpr std::uint32_t setup_no_sqarray = 1U << 16;  // 6.6
+
+inline constexpr std::uint32_t enter_abs_timer = 1U << 5;  // 6.12, comes with feature_min_timeout
+
+inline constexpr std::uint32_t feature_min_timeout = 1U << 15;  // 6.12
+inline constexpr std::uint32_t feature_no_iowait = 1U << 17;    // 6.15
+inline constexpr std::uint32_t enter_no_iowait = 1U << 7;       // 6.15
+
+}  // namespace gyre::uring_abi

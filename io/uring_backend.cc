@@ -1,0 +1,333 @@
+#include "gyre/io/uring_backend.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <new>
+#include <utility>
+
+#include "gyre/runtime/check.h"
+
+namespace gyre {
+namespace {
+
+// Of the completion's 64 bits the upper half is the generation, which is never 0 for operations.
+constexpr std::uint64_t cancel_data = 0;
+constexpr std::uint64_t wake_data = 1;
+
+constexpr std::uint32_t no_slot = UINT32_MAX;
+constexpr unsigned kept_for_cancels = 16;
+constexpr unsigned reap_max = 1024;
+constexpr unsigned spin_failures_max = 6;
+
+// What an operation is doing, in operation::backend_state.
+enum stage : std::uint32_t { in_backlog, in_ring, awaiting_readiness };
+
+std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcept {
+  return std::uint64_t{generation} << 32 | slot;
+}
+
+}  // namespace
+
+result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
+  auto made = ring::create(options.size);
+  if (!made) return made.error();
+  const int wake_fd = eventfd(0, EFD_CLOEXEC);
+  if (wake_fd < 0) return errno_error(errno);
+  return std::unique_ptr<uring_backend>(new uring_backend(*std::move(made), wake_fd, options));
+}
+
+uring_backend::uring_backend(std::unique_ptr<ring> ring, int wake_fd, const uring_options& options)
+    : ring_(std::move(ring)),
+      first_free_(no_slot),
+      in_flight_max_(options.in_flight_max),
+      spin_(options.spin),
+      wake_fd_(wake_fd) {
+  cancels_due_.reserve(64);
+  arm_wake();
+}
+
+uring_backend::~uring_backend() {
+  check(in_flight_ == 0 && !backlog_, "a backend was destroyed with operations in flight");
+  wake();
+  while (wake_armed_) {
+    enter(1, never);
+    ring_->reap(reap_max, [this](const io_uring_cqe& cqe) {
+      if (cqe.user_data == wake_data) wake_armed_ = false;
+    });
+  }
+  close(wake_fd_);
+}
+
+bool uring_backend::grow() noexcept {
+  const std::size_t old_size = slots_.size();
+  const std::size_t new_size =
+      std::min<std::size_t>(std::max<std::size_t>(old_size * 2, 1024), in_flight_max_);
+  if (new_size == old_size) return false;
+  try {
+    slots_.resize(new_size);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  for (std::size_t i = new_size; i-- > old_size;) {
+    slots_[i].next_free = first_free_;
+    first_free_ = static_cast<std::uint32_t>(i);
+  }
+  return true;
+}
+
+// The ring is full only within a turn that submits more than it holds: the kernel then takes them
+// early. Some entries are kept, so that a full ring can still be told to cancel.
+bool uring_backend::has_room() noexcept {
+  if (ring_->submissions_free() <= kept_for_cancels) [[unlikely]] {
+    enter(0, no_wait);
+    if (ring_->submissions_free() <= kept_for_cancels) return false;
+  }
+  return first_free_ != no_slot || grow();
+}
+
+bool uring_backend::submit(operation& operation) noexcept {
+  ++counters_.submitted;
+  if (operation.policy() == ring_policy::perform) {
+    ++counters_.syscalls;
+    const int result = operation.perform();
+    if (result != -EAGAIN) {
+      ++counters_.completed;
+      operation.conclude(result);
+      return true;
+    }
+  }
+  if (!backlog_ && has_room()) [[likely]] {
+    start(operation);
+    return false;
+  }
+  enqueue(operation);
+  return false;
+}
+
+void uring_backend::enqueue(operation& operation) noexcept {
+  ++counters_.backlogged;
+  operation.backend_state = in_backlog;
+  operation.backend_next = nullptr;
+  *std::exchange(backlog_end_, &operation.backend_next) = &operation;
+}
+
+void uring_backend::start(operation& operation) noexcept {
+  slot& slot = slots_[first_free_];
+  operation.backend_slot = std::exchange(first_free_, slot.next_free);
+  slot.operation = &operation;
+  ++in_flight_;
+  operation.backend_state =
+      operation.policy() == ring_policy::submit ? in_ring : awaiting_readiness;
+  submit_entry(operation);
+}
+
+void uring_backend::submit_entry(operation& operation) noexcept {
+  io_uring_sqe* sqe = ring_->next_submission();
+  if (operation.backend_state == in_ring) [[likely]] {
+    operation.prepare(*sqe);
+  } else {
+    const readiness awaited = operation.ready_when();
+    io_uring_prep_poll_add(sqe, awaited.fd, static_cast<unsigned>(awaited.events));
+  }
+  sqe->user_data = user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
+}
+
+void uring_backend::submit_again() noexcept {
+  while (!cancels_due_.empty() && submit_cancel(cancels_due_.back())) cancels_due_.pop_back();
+  while (backlog_ && has_room()) {
+    operation& next = *std::exchange(backlog_, backlog_->backend_next);
+    if (!backlog_) backlog_end_ = &backlog_;
+    start(next);
+  }
+}
+
+void uring_backend::cancel(operation& operation) noexcept {
+  ++counters_.cancelled;
+  if (operation.backend_state == in_backlog) {
+    class operation** link = &backlog_;
+    while (*link != &operation) link = &(*link)->backend_next;
+    *link = operation.backend_next;
+    if (backlog_end_ == &operation.backend_next) backlog_end_ = link;
+    ++counters_.completed;
+    operation.complete(-ECANCELED);
+    return;
+  }
+  const std::uint64_t target =
+      user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
+  if (submit_cancel(target)) return;
+  cancels_due_.push_back(target);
+}
+
+// Success is seen at the cancelled operation; failure means that it is about to complete anyway.
+bool uring_backend::submit_cancel(std::uint64_t target) noexcept {
+  io_uring_sqe* sqe = ring_->next_submission();
+  if (!sqe) {
+    enter(0, no_wait);
+    sqe = ring_->next_submission();
+    if (!sqe) return false;
+  }
+  io_uring_prep_cancel64(sqe, target, 0);
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  sqe->user_data = cancel_data;
+  return true;
+}
+
+void uring_backend::cancel_all(const descriptor_users& users) noexcept {
+  for (operation* each = backlog_; each;) {
+    operation* next = each->backend_next;
+    if (each->users() == &users) each->request_stop();
+    each = next;
+  }
+  for (const slot& each : slots_)
+    if (each.operation && each.operation->users() == &users) each.operation->request_stop();
+}
+
+void uring_backend::release_slot(operation& operation) noexcept {
+  slot& slot = slots_[operation.backend_slot];
+  slot.operation = nullptr;
+  if (++slot.generation == 0) slot.generation = 1;
+  slot.next_free = std::exchange(first_free_, operation.backend_slot);
+  --in_flight_;
+}
+
+void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
+  const auto index = static_cast<std::uint32_t>(cqe.user_data);
+  const auto generation = static_cast<std::uint32_t>(cqe.user_data >> 32);
+  if (generation == 0) [[unlikely]] {
+    if (cqe.user_data == wake_data) wake_armed_ = false;
+    return;
+  }
+  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].operation)
+      [[unlikely]] {
+    ++counters_.stale;
+    return;
+  }
+  operation& operation = *slots_[index].operation;
+  int result = cqe.res;
+  if (operation.backend_state == awaiting_readiness && result >= 0) {
+    if (operation.policy() == ring_policy::submit) {
+      operation.backend_state = in_ring;
+      result = -EINTR;  // now that it is ready: once more as a submission
+    } else {
+      ++counters_.syscalls;
+      result = operation.perform();
+    }
+  }
+  // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
+  const bool again = result == -EINTR || (result == -EAGAIN && operation.ready_when().fd >= 0);
+  if (again && !operation.stop_requested()) [[unlikely]] {
+    if (result == -EAGAIN) operation.backend_state = awaiting_readiness;
+    repeat(operation);
+    return;
+  }
+  if (result > 0 && operation.advance(result) && !operation.stop_requested()) [[unlikely]] {
+    repeat(operation);
+    return;
+  }
+  release_slot(operation);
+  ++counters_.completed;
+  operation.complete(again ? -ECANCELED : result);
+}
+
+void uring_backend::repeat(operation& operation) noexcept {
+  if (ring_->submissions_free() > 0 || has_room()) {
+    submit_entry(operation);
+    return;
+  }
+  release_slot(operation);
+  enqueue(operation);
+}
+
+void uring_backend::arm_wake() noexcept {
+  io_uring_sqe* sqe = ring_->next_submission();
+  if (!sqe) return;
+  io_uring_prep_read(sqe, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+  sqe->user_data = wake_data;
+  wake_armed_ = true;
+}
+
+void uring_backend::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+}
+
+int uring_backend::enter(unsigned least, steady_time until) noexcept {
+  ++counters_.syscalls;
+  const int entered = ring_->enter(least, until);
+  if (entered >= 0) return entered;
+  switch (-entered) {
+    case EINTR:
+    case ETIME:
+      break;
+    case EAGAIN:
+    case EBUSY:
+    case ENOMEM: {
+      // The kernel has no memory for requests just now. What was published stays published.
+      const timespec pause = {0, 1'000'000};
+      if (least > 0) nanosleep(&pause, nullptr);
+      break;
+    }
+    default:
+      fail_check("io_uring_enter failed in a way that leaves the ring unusable");
+  }
+  return entered;
+}
+
+bool uring_backend::spin(steady_time until) noexcept {
+  if (spins_to_skip_ > 0) {
+    --spins_to_skip_;
+    return false;
+  }
+  ++counters_.spins;
+  const steady_time end = std::min(until, now() + spin_);
+  do {
+    for (int looks = 0; looks < 16; ++looks) {
+      if (ring_->has_deferred()) enter(0, no_wait);
+      if (ring_->has_completions()) {
+        spin_failures_ = 0;
+        return true;
+      }
+      __builtin_ia32_pause();
+    }
+  } while (now() < end);
+  ++counters_.spun_in_vain;
+  if (spin_failures_ < spin_failures_max) ++spin_failures_;
+  spins_to_skip_ = (1U << spin_failures_) - 1;
+  return false;
+}
+
+void uring_backend::wait(steady_time until) noexcept {
+  if (spin_.count() > 0) {
+    if (ring_->unconsumed() > 0) enter(0, no_wait);
+    if (ring_->has_completions() || spin(until)) return;
+    const steady_time slept_from = now();
+    ++counters_.waits;
+    enter(1, until);
+    // A short sleep says that spinning would have paid.
+    if (now() - slept_from < spin_) spins_to_skip_ = spin_failures_ = 0;
+    return;
+  }
+  ++counters_.waits;
+  enter(1, until);
+}
+
+void uring_backend::poll(steady_time until) noexcept {
+  if (!wake_armed_) arm_wake();
+  if (backlog_ || !cancels_due_.empty()) submit_again();
+  if (until != no_wait && !ring_->has_completions())
+    wait(until);
+  else if (ring_->unconsumed() > 0 || ring_->has_deferred())
+    enter(0, no_wait);
+  if (ring_->overflowed()) ++counters_.overflows;
+  ring_->reap(reap_max, [this](const io_uring_cqe& cqe) { completed(cqe); });
+}
+
+std::string uring_backend::report() const {
+  return "io_uring, " + ring_->report();
+}
+
+}  // namespace gyre

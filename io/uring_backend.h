@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gyre/io/ring.h"
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/operation.h"
+
+namespace gyre {
+
+/// How the io_uring backend behaves.
+class uring_options {
+ public:
+  uring_options() noexcept {}
+
+  ring_size size;
+  /// How long to look for completions before the thread goes to sleep. Waking a core that sleeps
+  /// can take longer than all else together; looking costs CPU. Where looking has found nothing for
+  /// a while it is done ever less often, so that an idle loop uses no CPU. 0 never looks.
+  std::chrono::nanoseconds spin{0};
+  /// Bound of the operations in flight; more wait for their turn.
+  std::uint32_t in_flight_max = 1U << 20;
+};
+
+/// Operations as io_uring submissions. All that a turn of the loop submits is passed on by the one
+/// io_uring_enter(2) that also waits.
+class uring_backend final : public backend {
+ public:
+  /// Fails as `ring::create` does.
+  static result<std::unique_ptr<uring_backend>> create(const uring_options& options);
+  ~uring_backend() override;
+
+  bool submit(operation& operation) noexcept override;
+  void cancel(operation& operation) noexcept override;
+  void cancel_all(const descriptor_users& users) noexcept override;
+  void poll(steady_time until) noexcept override;
+  void wake() noexcept override;
+  bool nonblocking() const noexcept override { return false; }
+  const char* name() const noexcept override { return "uring"; }
+  std::string report() const override;
+  const backend_counters& counters() const noexcept override { return counters_; }
+
+ private:
+  // A completion names its operation by slot and generation: one that is late or comes twice finds
+  // another generation there, and is counted instead of followed.
+  struct slot {
+    class operation* operation = nullptr;
+    std::uint32_t generation = 1;
+    std::uint32_t next_free = 0;
+  };
+
+  uring_backend(std::unique_ptr<ring> ring, int wake_fd, const uring_options& options);
+
+  bool has_room() noexcept;
+  bool grow() noexcept;
+  void start(operation& operation) noexcept;
+  void submit_entry(operation& operation) noexcept;
+  void submit_again() noexcept;
+  bool submit_cancel(std::uint64_t user_data) noexcept;
+  void arm_wake() noexcept;
+  void completed(const io_uring_cqe& cqe) noexcept;
+  void repeat(operation& operation) noexcept;
+  void enqueue(operation& operation) noexcept;
+  void release_slot(operation& operation) noexcept;
+  int enter(unsigned least, steady_time until) noexcept;
+  bool spin(steady_time until) noexcept;
+  void wait(steady_time until) noexcept;
+
+  std::unique_ptr<ring> ring_;
+  std::vector<slot> slots_;
+  std::uint32_t first_free_;
+  std::uint32_t in_flight_ = 0;
+  const std::uint32_t in_flight_max_;
+
+  operation* backlog_ = nullptr;  // waiting for room, first come first served
+  operation** backlog_end_ = &backlog_;
+  std::vector<std::uint64_t> cancels_due_;  // found no room, though some is kept for them
+
+  const std::chrono::nanoseconds spin_;
+  unsigned spins_to_skip_ = 0;
+  unsigned spin_failures_ = 0;
+
+  int wake_fd_;
+  std::uint64_t wake_count_ = 0;
+  bool wake_armed_ = false;
+  backend_counters counters_;
+};
+
+}  // namespace gyre

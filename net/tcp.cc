@@ -1,0 +1,153 @@
+#include "gyre/net/tcp.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "gyre/runtime/loop.h"
+
+namespace gyre {
+namespace {
+
+result<void> to_result(int answer) noexcept {
+  if (answer != 0) return errno_error(errno);
+  return {};
+}
+
+result<void> set_option(descriptor& socket, int level, int option, int value) noexcept {
+  return to_result(setsockopt(socket.number(), level, option, &value, sizeof value));
+}
+
+using name_call = int (*)(int, sockaddr*, socklen_t*);
+
+result<endpoint> name_of(const descriptor& socket, name_call call) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (call(socket.number(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return errno_error(errno);
+  return endpoint::from(address);
+}
+
+result<descriptor> open_socket(int family) noexcept {
+  const bool nonblocking = loop::current().kernel().nonblocking();
+  const int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
+  const int fd = socket(family, type, IPPROTO_TCP);
+  if (fd < 0) return errno_error(errno);
+  return descriptor(fd);
+}
+
+}  // namespace
+
+task<result<tcp_stream>> tcp_stream::connect(endpoint peer) {
+  auto socket = open_socket(peer.family());
+  if (!socket) co_return socket.error();
+  if (auto done = co_await op::connect(*socket, peer.data(), peer.size()); !done)
+    co_return done.error();
+  co_return tcp_stream(*std::move(socket));
+}
+
+result<void> tcp_stream::shutdown_write() noexcept {
+  return to_result(::shutdown(socket_.number(), SHUT_WR));
+}
+
+result<void> tcp_stream::shutdown() noexcept {
+  return to_result(::shutdown(socket_.number(), SHUT_RDWR));
+}
+
+result<void> tcp_stream::reset_on_close() noexcept {
+  const linger at_once = {1, 0};
+  return to_result(setsockopt(socket_.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+}
+
+result<endpoint> tcp_stream::peer() const noexcept {
+  return name_of(socket_, getpeername);
+}
+result<endpoint> tcp_stream::local() const noexcept {
+  return name_of(socket_, getsockname);
+}
+
+result<void> tcp_stream::set_no_delay(bool on) noexcept {
+  return set_option(socket_, IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+result<void> tcp_stream::set_keep_alive(std::chrono::seconds idle, std::chrono::seconds interval,
+                                        int probes) noexcept {
+  const auto seconds = [](std::chrono::seconds span) { return static_cast<int>(span.count()); };
+  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idle)); !done) return done;
+  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPINTVL, seconds(interval)); !done)
+    return done;
+  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPCNT, probes); !done) return done;
+  return set_option(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+result<void> tcp_stream::set_keep_alive_off() noexcept {
+  return set_option(socket_, SOL_SOCKET, SO_KEEPALIVE, 0);
+}
+
+result<void> tcp_stream::set_user_timeout(std::chrono::milliseconds limit) noexcept {
+  return set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(limit.count()));
+}
+
+result<void> tcp_stream::set_receive_buffer(int bytes) noexcept {
+  return set_option(socket_, SOL_SOCKET, SO_RCVBUF, bytes);
+}
+
+result<void> tcp_stream::set_send_buffer(int bytes) noexcept {
+  return set_option(socket_, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
+result<void> tcp_stream::allow_splice() noexcept {
+  const int flags = fcntl(socket_.number(), F_GETFL);
+  if (flags < 0) return errno_error(errno);
+  if (flags & O_NONBLOCK) return {};
+  return to_result(fcntl(socket_.number(), F_SETFL, flags | O_NONBLOCK));
+}
+
+result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_options& options) {
+  auto socket = open_socket(local.family());
+  if (!socket) return socket.error();
+  if (auto done = set_option(*socket, SOL_SOCKET, SO_REUSEADDR, 1); !done) return done.error();
+  if (options.reuse_port) {
+    if (auto done = set_option(*socket, SOL_SOCKET, SO_REUSEPORT, 1); !done) return done.error();
+  }
+  if (local.is_v6()) {
+    auto done = set_option(*socket, IPPROTO_IPV6, IPV6_V6ONLY, options.only_v6);
+    if (!done) return done.error();
+  }
+  if (::bind(socket->number(), local.data(), local.size()) != 0) return errno_error(errno);
+  if (::listen(socket->number(), options.backlog) != 0) return errno_error(errno);
+  return tcp_listener(*std::move(socket));
+}
+
+result<endpoint> tcp_listener::local() const noexcept {
+  return name_of(socket_, getsockname);
+}
+
+accept_advice advise_accept(std::error_code error) noexcept {
+  switch (error.value()) {
+    // A connection that died in the queue, or an error of its network: see accept(2).
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+    case EAGAIN:
+      return accept_advice::go_on;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return accept_advice::pause;
+    default:
+      return accept_advice::give_up;
+  }
+}
+
+}  // namespace gyre

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "gyre/io/descriptor.h"
+#include "gyre/io/socket_ops.h"
+#include "gyre/net/endpoint.h"
+#include "gyre/runtime/result.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre {
+
+/// A TCP connection. Its two directions are independent: one task may read while another writes,
+/// but no more than one of each at a time. Buffers are the caller's and must stay until the
+/// operation that got them has ended. A stop ends an operation with `operation_canceled`; put
+/// `with_timeout(…, span)` around one to bound it in time. Errors are those of recv(2) and send(2):
+/// `connection_reset`, `broken_pipe`, `timed_out`, … Used on its loop's thread only.
+class tcp_stream {
+ public:
+  /// Connects to `peer`; see connect(2) for the errors. The connection attempt has no bound of its
+  /// own but the kernel's (about two minutes).
+  static task<result<tcp_stream>> connect(endpoint peer);
+
+  /// Takes over a connected socket.
+  explicit tcp_stream(descriptor socket) noexcept : socket_(std::move(socket)) {}
+
+  /// Reads what is there, waiting for at least one byte. 0 is the end: the peer sends no more.
+  op::recv read_some(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
+  /// Reads until `buffer` is full. Fewer bytes only when the peer sends no more, or when the read
+  /// was stopped, timed out or failed half-way; the next read then says which.
+  op::recv_exactly read_exactly(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
+  /// Reads into several buffers in turn, waiting for at least one byte. See readv(2).
+  op::recvmsg read_some(std::span<const iovec> buffers) noexcept { return {socket_, buffers}; }
+
+  /// Writes what the socket takes, at least one byte.
+  op::send write_some(std::span<const std::byte> buffer) noexcept { return {socket_, buffer}; }
+  /// Writes the whole buffer. After an error or a stop an unknown part has been sent, so that only
+  /// closing is left to do.
+  op::send_all write_all(std::span<const std::byte> buffer) noexcept { return {socket_, buffer}; }
+  /// Writes several buffers in turn as one. The entries of `buffers` are used up on the way.
+  op::sendmsg_all write_all(std::span<iovec> buffers) noexcept { return {socket_, buffers}; }
+
+  /// Sends the end of the stream; reading goes on (half-close). See shutdown(2).
+  result<void> shutdown_write() noexcept;
+  /// Ends both directions; a read that waits gets 0, a write `broken_pipe`.
+  result<void> shutdown() noexcept;
+  /// Ends what is in flight on the stream, then closes it. The destructor closes too, but must find
+  /// nothing in flight.
+  task<result<void>> close() { return socket_.close(); }
+  /// Lets close(2) drop the connection with a reset instead of sending what is unsent.
+  result<void> reset_on_close() noexcept;
+
+  result<endpoint> peer() const noexcept;
+  result<endpoint> local() const noexcept;
+
+  /// TCP_NODELAY: send small writes at once.
+  result<void> set_no_delay(bool on) noexcept;
+  /// Finds a peer that is gone while nothing is sent: a probe after `idle`, then each `interval`,
+  /// and the connection ends with `timed_out` after `probes` without an answer. Whole seconds, at
+  /// least one. See tcp(7).
+  result<void> set_keep_alive(std::chrono::seconds idle, std::chrono::seconds interval,
+                              int probes) noexcept;
+  result<void> set_keep_alive_off() noexcept;
+  /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged before the connection ends with
+  /// `timed_out`; 0 is the kernel's own rule.
+  result<void> set_user_timeout(std::chrono::milliseconds limit) noexcept;
+  /// SO_RCVBUF and SO_SNDBUF in bytes; the kernel doubles them and has limits of its own, see
+  /// socket(7).
+  result<void> set_receive_buffer(int bytes) noexcept;
+  result<void> set_send_buffer(int bytes) noexcept;
+  /// Makes the socket O_NONBLOCK, which splicing from a pipe needs.
+  result<void> allow_splice() noexcept;
+
+  descriptor& socket() noexcept { return socket_; }
+
+ private:
+  descriptor socket_;
+};
+
+/// How a listener is set up.
+class listen_options {
+ public:
+  listen_options() noexcept {}
+
+  /// Connections that may wait to be accepted; the kernel's limit is net.core.somaxconn.
+  int backlog = 4096;
+  /// SO_REUSEPORT: several listeners share the port, and the kernel spreads connections over them.
+  bool reuse_port = false;
+  /// For v6 addresses: whether to leave v4 connections to others.
+  bool only_v6 = true;
+};
+
+/// Accepts TCP connections. SO_REUSEADDR is set, so that a restarted server gets its port back.
+class tcp_listener {
+ public:
+  /// Opens a socket at `local` and listens. Port 0 takes a free one; `local()` tells which. Fails
+  /// with `address_in_use`, `permission_denied` (ports below 1024), `address_not_available`, ….
+  static result<tcp_listener> bind(const endpoint& local,
+                                   const listen_options& options = listen_options());
+
+  class [[nodiscard]] accept_stream final : public op::accept {
+   public:
+    using op::accept::accept;
+    result<tcp_stream> await_resume() noexcept {
+      auto accepted = op::accept::await_resume();
+      if (!accepted) return accepted.error();
+      return tcp_stream(*std::move(accepted));
+    }
+  };
+
+  /// The next connection. One that came before a stop is delivered. Errors that concern only the
+  /// connection that failed (`connection_aborted`, …) or that pass (`too_many_files_open`) leave
+  /// the listener good: see accept(2) and `advise_accept`.
+  accept_stream accept() noexcept { return accept_stream(socket_); }
+
+  result<endpoint> local() const noexcept;
+  /// Ends what is in flight, then closes. Connections that were not accepted are reset.
+  task<result<void>> close() { return socket_.close(); }
+
+  descriptor& socket() noexcept { return socket_; }
+
+ private:
+  explicit tcp_listener(descriptor socket) noexcept : socket_(std::move(socket)) {}
+
+  descriptor socket_;
+};
+
+/// What an acceptor should do about an error of `accept`.
+enum class accept_advice {
+  go_on,    ///< that one connection failed; the next may come at once
+  pause,    ///< descriptors or memory are out: try again a little later
+  give_up,  ///< the listener itself is no good, or the task was asked to stop
+};
+accept_advice advise_accept(std::error_code error) noexcept;
+
+}  // namespace gyre

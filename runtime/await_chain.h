@@ -1,0 +1,78 @@
+#pragma once
+
+#include "gyre/runtime/ready_queue.h"
+
+namespace gyre {
+
+class await_chain;
+class loop;
+class promise_base;
+
+/// What a suspended coroutine waits for: an operation, a timer, the children of a scope. It lives
+/// in the frame of the coroutine that awaits it and must not be destroyed before it has ended.
+class suspension {
+ public:
+  suspension(const suspension&) = delete;
+  suspension& operator=(const suspension&) = delete;
+
+  /// Asks the wait to end early. It ends later, by the usual way, and with its own result: what
+  /// arrived before the request is delivered. On the loop's thread only.
+  virtual void request_stop() noexcept = 0;
+
+  /// One word that says what is awaited, for listings of tasks.
+  virtual const char* name() const noexcept = 0;
+
+ protected:
+  suspension() noexcept = default;
+  ~suspension() = default;
+
+  /// Records that `waiter` waits for this. From here on a request to stop its chain reaches it.
+  inline void begin_wait(promise_base& waiter) noexcept;
+  /// To be called when the coroutine goes on.
+  inline void end_wait() noexcept;
+  /// Lets the waiter go on at its turn in the ready queue.
+  inline void resume_waiter() noexcept;
+
+  promise_base* waiter_ = nullptr;
+};
+
+/// A task with everything that it awaits, one below the other: at any time one coroutine of a chain
+/// runs, or one waits for one suspension. Children of a scope are chains of their own. A request to
+/// stop goes to the chain, which passes it to what it waits for: nobody hands tokens around.
+class await_chain {
+ public:
+  explicit await_chain(loop& home) noexcept : home_(&home) {}
+  await_chain(const await_chain&) = delete;
+  await_chain& operator=(const await_chain&) = delete;
+
+  loop& home() const noexcept { return *home_; }
+
+  /// True once the chain was asked to finish early: waits that begin from now on end at once with
+  /// `operation_canceled`.
+  bool stop_requested() const noexcept { return stop_requested_; }
+
+  /// Asks all of the chain to finish early. Idempotent; on the loop's thread only.
+  void request_stop() noexcept {
+    if (stop_requested_) return;
+    stop_requested_ = true;
+    if (waiting_for_) waiting_for_->request_stop();
+  }
+
+  /// What the chain waits for now, or null while it runs or stands in the ready queue.
+  const suspension* waiting_for() const noexcept { return waiting_for_; }
+
+ protected:
+  ~await_chain() = default;
+  /// The outermost coroutine of the chain has finished. It is suspended at its end, and its frame
+  /// must not be destroyed from here.
+  virtual void finished() noexcept = 0;
+
+ private:
+  friend class promise_base;
+  friend class suspension;
+  loop* home_;
+  suspension* waiting_for_ = nullptr;
+  bool stop_requested_ = false;
+};
+
+}  // namespace gyre

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/ready_queue.h"
+#include "gyre/runtime/time.h"
+#include "gyre/runtime/timer_wheel.h"
+
+namespace gyre {
+
+class operation;
+class scope;
+
+/// Something to be done on a loop's thread, sent there from any thread. Intrusive: it must live
+/// until it was delivered.
+class message {
+ public:
+  message() noexcept = default;
+  message(const message&) = delete;
+  message& operator=(const message&) = delete;
+
+ protected:
+  ~message() = default;
+  /// Runs on the loop's thread, outside of any task. The message may destroy itself here.
+  virtual void delivered() noexcept = 0;
+
+ private:
+  friend class loop;
+  message* next_ = nullptr;
+};
+
+/// A task record that has ended and can be destroyed as soon as nothing runs inside its frame.
+class retired {
+ protected:
+  retired() noexcept = default;
+  ~retired() = default;
+
+ private:
+  friend class loop;
+  virtual void destroy() noexcept = 0;
+  retired* next_retired_ = nullptr;
+};
+
+/// What a loop has done since it was made.
+class loop_counters {
+ public:
+  loop_counters() noexcept {}
+
+  std::uint64_t turns = 0;    ///< times that the kernel was asked for completions
+  std::uint64_t resumed = 0;  ///< coroutines resumed from the ready queue
+  std::uint64_t timers_fired = 0;
+  std::uint64_t messages = 0;  ///< messages delivered from other threads
+};
+
+/// One thread's event loop: a ready queue, timers, one backend. Each turn resumes what is ready (a
+/// bounded number), enters the kernel once for everything that was submitted meanwhile, and fires
+/// timers; so none of the three can starve the others. A loop and all that belongs to it is used by
+/// one thread, but for `post`.
+class loop {
+ public:
+  explicit loop(std::unique_ptr<backend> backend);
+  loop(const loop&) = delete;
+  loop& operator=(const loop&) = delete;
+  ~loop();
+
+  /// The loop that runs on this thread. A programmer error where none does.
+  static loop& current() noexcept;
+  static loop* current_or_null() noexcept;
+
+  /// Resumes `node` at its turn.
+  void make_ready(ready_node& node) noexcept { ready_.push(node); }
+
+  /// Counts a direct transfer from one coroutine to another; false once it is time to go through
+  /// the ready queue instead, so that the stack stays bounded.
+  bool take_hop() noexcept { return hops_left_-- > 0; }
+
+  /// Hands `operation` to the backend; true when its result is there already.
+  bool submit(operation& operation) noexcept;
+
+  void arm(timer& timer, steady_time deadline) noexcept { timers_.arm(timer, deadline); }
+  void disarm(timer& timer) noexcept { timers_.disarm(timer); }
+  std::size_t timers_armed() const noexcept { return timers_.size(); }
+  steady_time now() const noexcept { return backend_->now(); }
+
+  /// Delivers `message` on this loop's thread, in order with others of the same sender. From any
+  /// thread, while the loop exists.
+  void post(message& message) noexcept;
+
+  /// Destroys `ended` once the coroutine that is being resumed has returned.
+  void retire(retired& ended) noexcept {
+    ended.next_retired_ = retired_;
+    retired_ = &ended;
+  }
+
+  backend& kernel() noexcept { return *backend_; }
+  const loop_counters& counters() const noexcept { return counters_; }
+
+  /// The scope of detached tasks while `run` runs, else null.
+  scope* root() const noexcept { return root_; }
+
+  /// Turns until `done`. For `run`, which is what to call instead.
+  void drive(const bool& done, scope& root);
+
+ private:
+  static constexpr int hops_max = 128;
+  static constexpr int resumes_max = 1024;
+  static constexpr int immediate_max = 32;
+  static constexpr std::size_t timers_max = 1024;
+
+  void run_ready();
+  void poll();
+  void deliver_messages();
+
+  ready_queue ready_;
+  int hops_left_ = 0;
+  int immediate_left_ = 0;
+  retired* retired_ = nullptr;
+  std::unique_ptr<backend> backend_;
+  timer_wheel timers_;
+  loop_counters counters_;
+  scope* root_ = nullptr;
+
+  alignas(64) std::atomic<message*> inbox_ = nullptr;
+  std::atomic<bool> asleep_ = false;
+};
+
+}  // namespace gyre

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+#include "gyre/runtime/promise.h"
+#include "gyre/runtime/result.h"
+
+struct io_uring_sqe;
+
+namespace gyre {
+
+/// What must be so before `perform` can succeed: poll(2) events on a descriptor.
+class readiness {
+ public:
+  readiness(int fd, short events) noexcept : fd(fd), events(events) {}
+  /// The operation never waits for a descriptor: where it blocks, it blocks on a disk or a lock.
+  static readiness none() noexcept { return {-1, 0}; }
+
+  int fd;
+  short events;
+};
+
+/// How the io_uring backend runs an operation.
+enum class ring_policy : std::uint8_t {
+  /// As a submission of its own.
+  submit,
+  /// As a system call, at once and again each time that the ring has seen its readiness: for what
+  /// the kernel would otherwise hand to a worker thread.
+  perform,
+};
+
+/// Counts the operations in flight on one descriptor, so that closing it can wait for them.
+class descriptor_users {
+ public:
+  descriptor_users() noexcept = default;
+  descriptor_users(const descriptor_users&) = delete;
+  descriptor_users& operator=(const descriptor_users&) = delete;
+
+  bool any() const noexcept { return in_flight_ != 0; }
+
+ private:
+  friend class operation;
+  friend class users_left;
+  unsigned in_flight_ = 0;
+  suspension* closer_ = nullptr;
+  void (*left_)(suspension&) noexcept = nullptr;
+};
+
+/// One request to the kernel, described once for all backends. It lives in the frame of the
+/// coroutine that awaits it, and the kernel may use it and its buffers until it has completed; a
+/// backend completes it exactly once, when the kernel has let go of it. Derived classes say what is
+/// asked for and turn the answer into a `result`:
+///
+///     class recv final : public operation {
+///       void prepare(io_uring_sqe& sqe) noexcept override;       // as a submission
+///       int perform() noexcept override;                         // as a system call
+///       readiness ready_when() const noexcept override;          // what to wait for at EAGAIN
+///       const char* name() const noexcept override;              // as the system call is called
+///       result<std::size_t> await_resume() noexcept;
+///     };
+class operation : public suspension {
+ public:
+  /// Fills a zeroed submission queue entry, all but `user_data`.
+  virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
+  /// Makes the system call: a result of 0 or more, or a negative errno.
+  virtual int perform() noexcept = 0;
+  /// What to wait for when `perform` answers -EAGAIN.
+  virtual readiness ready_when() const noexcept = 0;
+
+  /// For operations that go on until a whole buffer is transferred: takes note of `count` more
+  /// bytes, and says whether the rest is still to be asked for, by `prepare` once more. Asked by
+  /// backends that `prepare`; `perform` keeps its own account.
+  bool advance(int count) noexcept { return whole_ && advance_by(count); }
+
+  void request_stop() noexcept final;
+
+  bool await_ready() const noexcept { return false; }
+  template <gyre_promise Promise>
+  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+    return start(awaiting.promise());
+  }
+
+  // For awaiters that wrap an operation.
+  /// Begins the operation; false when it has ended already and its waiter need not suspend.
+  bool start(promise_base& waiter) noexcept;
+
+  // For backends.
+  /// Hands the result over and lets the waiter go on. The operation may be gone right after the
+  /// loop's next turn of its ready queue.
+  void complete(int result) noexcept {
+    conclude(result);
+    resume_waiter();
+  }
+  /// Hands the result over where `backend::submit` has it at once.
+  void conclude(int result) noexcept;
+  bool stop_requested() const noexcept { return stop_requested_; }
+  ring_policy policy() const noexcept { return policy_; }
+  descriptor_users* users() const noexcept { return users_; }
+  promise_base* waiter() const noexcept { return waiter_; }
+
+  /// For the backend's own use while the operation is in flight.
+  std::uint32_t backend_slot = 0;
+  std::uint32_t backend_state = 0;
+  operation* backend_next = nullptr;
+
+ protected:
+  /// `users` is where the descriptor counts its operations; null for descriptors that nobody closes
+  /// through Gyre.
+  explicit operation(descriptor_users* users, ring_policy policy = ring_policy::submit) noexcept
+      : users_(users), policy_(policy) {}
+  enum whole_transfer { whole };
+  /// One that uses `advance`.
+  operation(descriptor_users* users, whole_transfer) noexcept : users_(users), whole_(true) {}
+  ~operation() {
+    check(state_ != state::in_flight,
+          "a task was destroyed while its operation was in flight: stop it and await its end");
+  }
+
+  /// The kernel's answer: 0 or more, or a negative errno. Ends the wait.
+  int outcome() noexcept {
+    end_wait();
+    return result_;
+  }
+  result<std::size_t> outcome_size() noexcept {
+    const int answer = outcome();
+    if (answer < 0) return errno_error(-answer);
+    return static_cast<std::size_t>(answer);
+  }
+  result<void> outcome_void() noexcept {
+    const int answer = outcome();
+    if (answer < 0) return errno_error(-answer);
+    return {};
+  }
+
+ private:
+  virtual bool advance_by(int count) noexcept {
+    (void)count;
+    return false;
+  }
+
+  enum class state : std::uint8_t { idle, in_flight, ended };
+
+  descriptor_users* users_;
+  int result_ = 0;
+  state state_ = state::idle;
+  bool stop_requested_ = false;
+  ring_policy policy_ = ring_policy::submit;
+  bool whole_ = false;
+};
+
+/// Waits until no operation is in flight on a descriptor. Not ended by a stop: what waits here is
+/// about to close the descriptor.
+class users_left final : public suspension {
+ public:
+  explicit users_left(descriptor_users& users) noexcept : users_(users) {}
+
+  bool await_ready() const noexcept { return !users_.any(); }
+  template <gyre_promise Promise>
+  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+    check(users_.closer_ == nullptr, "a descriptor was closed twice at the same time");
+    users_.closer_ = this;
+    users_.left_ = [](suspension& self) noexcept {
+      static_cast<users_left&>(self).resume_waiter();
+    };
+    begin_wait(awaiting.promise());
+  }
+  void await_resume() noexcept { end_wait(); }
+
+  void request_stop() noexcept override {}
+  const char* name() const noexcept override { return "close"; }
+
+ private:
+  descriptor_users& users_;
+};
+
+}  // namespace gyre

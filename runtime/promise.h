@@ -1,0 +1,98 @@
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <type_traits>
+
+#include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/loop.h"
+
+namespace gyre {
+
+/// What every coroutine of Gyre knows: who awaits it, and the chain that it is part of.
+class promise_base : public ready_node {
+ public:
+  await_chain& chain() const noexcept { return *chain_; }
+  /// The coroutine that awaits this one; null at the top of a chain.
+  promise_base* continuation() const noexcept { return continuation_; }
+  std::coroutine_handle<> handle() const noexcept { return handle_; }
+
+  /// Makes this coroutine, which has not started, part of the chain of `awaiter`.
+  void join_chain(promise_base& awaiter) noexcept {
+    continuation_ = &awaiter;
+    chain_ = awaiter.chain_;
+  }
+  /// Makes it the first of a chain. `awaiter` goes on when it ends; where it is null the chain is
+  /// told instead.
+  void begin_chain(await_chain& chain, promise_base* awaiter) noexcept {
+    continuation_ = awaiter;
+    chain_ = &chain;
+  }
+
+  /// Where control goes when this coroutine is to run now. A compiler that makes no tail call here
+  /// (g++ below -O2, and under its sanitizers) deepens the stack with each transfer: so every so
+  /// often the way leads through the ready queue.
+  std::coroutine_handle<> transfer() noexcept {
+    loop& home = chain_->home();
+    if (home.take_hop()) [[likely]]
+      return handle_;
+    home.make_ready(*this);
+    return std::noop_coroutine();
+  }
+
+  /// Where control goes when this coroutine has finished.
+  std::coroutine_handle<> finish() noexcept {
+    if (continuation_) [[likely]]
+      return continuation_->transfer();
+    chain_->finished();
+    return std::noop_coroutine();
+  }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  class final_awaiter {
+   public:
+    final_awaiter() noexcept {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
+      return ended.promise().finish();
+    }
+    void await_resume() const noexcept {}
+  };
+  final_awaiter final_suspend() const noexcept { return {}; }
+
+  static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    frame_pool::deallocate(frame, size);
+  }
+
+ protected:
+  promise_base() noexcept = default;
+  ~promise_base() = default;
+
+ private:
+  friend class suspension;
+  promise_base* continuation_ = nullptr;
+  await_chain* chain_ = nullptr;
+};
+
+/// Anything that an operation can be awaited from.
+template <class Promise>
+concept gyre_promise = std::is_base_of_v<promise_base, Promise>;
+
+void suspension::begin_wait(promise_base& waiter) noexcept {
+  waiter_ = &waiter;
+  waiter.chain_->waiting_for_ = this;
+}
+
+void suspension::end_wait() noexcept {
+  if (waiter_) waiter_->chain_->waiting_for_ = nullptr;
+}
+
+void suspension::resume_waiter() noexcept {
+  waiter_->chain_->home_->make_ready(*waiter_);
+}
+
+}  // namespace gyre

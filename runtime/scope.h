@@ -1,0 +1,110 @@
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <utility>
+
+#include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/promise.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre {
+
+/// Owns the tasks that were spawned into it: it ends when all of them have ended. When one fails
+/// with an exception the others are asked to stop, and the exception comes out of the scope. A
+/// scope is opened by `with_scope`, in the way of a nursery; used on its loop's thread only.
+class scope {
+ public:
+  scope(const scope&) = delete;
+  scope& operator=(const scope&) = delete;
+
+  /// Starts `work` at the loop's next turn. It is asked to stop when the scope is. Spawning into a
+  /// scope that was stopped starts the task all the same; its first wait ends at once.
+  void spawn(task<void> work);
+
+  /// Spawns `function(arguments...)` and keeps both until the task has ended.
+  template <class Function, class... Arguments>
+    requires std::is_invocable_r_v<task<void>, Function&, Arguments&...>
+  void spawn(Function function, Arguments... arguments) {
+    spawn(invoke(std::move(function), std::move(arguments)...));
+  }
+
+  /// Asks all tasks of the scope to finish early. Idempotent.
+  void request_stop() noexcept;
+  bool stop_requested() const noexcept { return stop_requested_; }
+
+  /// How many tasks have not ended, the scope's body included.
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+
+ protected:
+  explicit scope(loop& home) noexcept : home_(&home) {}
+  ~scope();
+
+  /// Called when the last task has ended.
+  virtual void emptied() noexcept = 0;
+
+  void rethrow_failure() {
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+ private:
+  class child;
+
+  void ended(child& child) noexcept;
+
+  loop* home_;
+  child* children_ = nullptr;
+  std::size_t size_ = 0;
+  bool stop_requested_ = false;
+  std::exception_ptr failure_;
+};
+
+/// The scope of `with_scope`, and the wait for its end.
+template <class Function>
+class [[nodiscard]] scope_awaiter final : private suspension, private scope {
+ public:
+  explicit scope_awaiter(Function body) noexcept(std::is_nothrow_move_constructible_v<Function>)
+      : scope(loop::current()), body_(std::move(body)) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <gyre_promise Promise>
+  void await_suspend(std::coroutine_handle<Promise> awaiting) {
+    spawn(body_(static_cast<scope&>(*this)));
+    begin_wait(awaiting.promise());
+    if (awaiting.promise().chain().stop_requested()) scope::request_stop();
+  }
+  void await_resume() {
+    end_wait();
+    rethrow_failure();
+  }
+
+ private:
+  void request_stop() noexcept override { scope::request_stop(); }
+  const char* name() const noexcept override { return "scope"; }
+  void emptied() noexcept override { resume_waiter(); }
+
+  Function body_;
+};
+
+/// Opens a scope, runs `body(scope)` in it, and goes on when the body and all that it spawned have
+/// ended; then the first exception of any of them is thrown. A stop of the awaiting task reaches
+/// them all. `body` is kept until then, so that it may be a lambda with captures.
+///
+///     co_await gyre::with_scope([&](gyre::scope& children) -> gyre::task<> {
+///       while (auto stream = co_await listener.accept())
+///         children.spawn(serve(*std::move(stream)));
+///     });
+template <class Function>
+  requires std::is_invocable_r_v<task<void>, Function&, scope&>
+scope_awaiter<Function> with_scope(Function body) {
+  return scope_awaiter<Function>(std::move(body));
+}
+
+/// Spawns into the root scope of the loop on this thread: the task lives as long as it likes, but
+/// no longer than `run`, which asks it to stop once the main task has ended, and waits for it.
+void spawn(task<void> work);
+
+}  // namespace gyre

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "gyre/runtime/check.h"
+#include "gyre/runtime/promise.h"
+
+namespace gyre {
+
+template <class T = void>
+class task;
+
+namespace detail {
+
+/// Keeps what a coroutine returns or throws until its awaiter takes it.
+template <class T>
+class task_promise_value : public promise_base {
+ public:
+  template <std::convertible_to<T> Value>
+  void return_value(Value&& value) noexcept(std::is_nothrow_constructible_v<T, Value>) {
+    outcome_.template emplace<1>(std::forward<Value>(value));
+  }
+  void unhandled_exception() noexcept { outcome_.template emplace<2>(std::current_exception()); }
+  T take() {
+    if (outcome_.index() == 2) std::rethrow_exception(std::get<2>(std::move(outcome_)));
+    return std::get<1>(std::move(outcome_));
+  }
+
+ private:
+  std::variant<std::monostate, T, std::exception_ptr> outcome_;
+};
+
+template <>
+class task_promise_value<void> : public promise_base {
+ public:
+  void return_void() noexcept {}
+  void unhandled_exception() noexcept { failure_ = std::current_exception(); }
+  void take() {
+    if (failure_) [[unlikely]]
+      std::rethrow_exception(std::move(failure_));
+  }
+
+ private:
+  std::exception_ptr failure_;
+};
+
+template <class T>
+class task_promise final : public task_promise_value<T> {
+ public:
+  task_promise() noexcept {
+    this->handle_ = std::coroutine_handle<task_promise>::from_promise(*this);
+  }
+  task<T> get_return_object() noexcept;
+};
+
+}  // namespace detail
+
+/// A lazy coroutine: it starts when it is awaited, on the loop of its awaiter, and its awaiter goes
+/// on when it has finished, with what it returned or threw. It must be awaited or given to a scope;
+/// a task that was not started may be dropped. Cancellation comes down to it from its awaiter by
+/// itself: the operation that it waits for then ends with `operation_canceled`.
+///
+///     gyre::task<std::size_t> copy_once(gyre::tcp_stream& from, gyre::tcp_stream& to);
+///     …
+///     std::size_t bytes = co_await copy_once(a, b);
+///
+/// Parameters are kept in the coroutine's frame; references must outlive it. A lambda that is a
+/// coroutine loses its captures at the first suspension unless something owns the lambda: give it
+/// to `invoke`, `with_scope` or `scope::spawn`, which do.
+template <class T>
+class [[nodiscard]] task {
+ public:
+  using promise_type = detail::task_promise<T>;
+  using value_type = T;
+
+  task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  task& operator=(task&& other) noexcept {
+    task moved(std::move(other));
+    std::swap(frame_, moved.frame_);
+    return *this;
+  }
+  ~task() {
+    if (frame_) frame_.destroy();
+  }
+
+  class awaiter {
+   public:
+    explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    bool await_ready() const noexcept { return false; }
+    template <gyre_promise Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+      frame_.promise().join_chain(awaiting.promise());
+      return frame_.promise().transfer();
+    }
+    T await_resume() { return frame_.promise().take(); }
+
+   private:
+    std::coroutine_handle<promise_type> frame_;
+  };
+
+  /// Starts the task and gives what it returns.
+  awaiter operator co_await() && noexcept {
+    check(frame_ && !frame_.done(), "a task was awaited that is empty or has run already");
+    return awaiter(frame_);
+  }
+
+  /// For those who start a task by other means than awaiting it: its coroutine, not started yet.
+  promise_type& coroutine() const noexcept {
+    check(static_cast<bool>(frame_), "an empty task was started");
+    return frame_.promise();
+  }
+
+ private:
+  friend promise_type;
+  explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+namespace detail {
+
+template <class T>
+task<T> task_promise<T>::get_return_object() noexcept {
+  return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+
+}  // namespace detail
+
+/// Calls `function(arguments...)`, which gives a task, and keeps the function and copies of the
+/// arguments until that task has finished: the way to call a lambda that is a coroutine.
+template <class Function, class... Arguments>
+auto invoke(Function function, Arguments... arguments)
+    -> std::invoke_result_t<Function&, Arguments&...> {
+  co_return co_await function(arguments...);
+}
+
+}  // namespace gyre
+
+// Found by the compiler for each coroutine that returns a task, with the types of its parameters.
+template <class T, class... Parameters>
+struct std::coroutine_traits<gyre::task<T>, Parameters...> {
+#if defined(__GNUC__) && !defined(__clang__)
+  // g++ 12 destroys a temporary twice that is an aggregate and an argument in a co_await
+  // expression.
+  static_assert(((std::is_reference_v<Parameters> || !std::is_aggregate_v<Parameters> ||
+                  std::is_trivially_destructible_v<Parameters>) &&
+                 ...),
+                "give this parameter's type a constructor, or take it by reference: g++ destroys "
+                "aggregates twice that are temporaries of a co_await expression");
+#endif
+  using promise_type = gyre::detail::task_promise<T>;
+};
