@@ -15,13 +15,32 @@ def _warnings(srcs):
         fail("C and C++ sources in one target: %s and %s" % (c[0], cc[0]))
     return GYRE_C_COPTS if c else GYRE_COPTS
 
-def gyre_cc_library(name, srcs = [], copts = [], **kwargs):
-    """A library whose headers are included as gyre/<package>/<header>."""
+def gyre_cc_library(name, srcs = [], hdrs = [], copts = [], deps = [], **kwargs):
+    """A library whose headers are included as gyre/<package>/<header>.
+
+    Headers in srcs are for its own sources only. Bazel gives a prefix to those in hdrs alone, so
+    they are a library of their own.
+    """
+    prefix = "gyre/" + native.package_name()
+    private = [src for src in srcs if src.endswith(".h")]
+    if private:
+        cc_library(
+            name = name + "_private_headers",
+            hdrs = private,
+            include_prefix = prefix,
+            testonly = kwargs.get("testonly", False),
+            visibility = ["//visibility:private"],
+            deps = deps,
+        )
+        srcs = [src for src in srcs if src not in private]
+        deps = deps + [":" + name + "_private_headers"]
     cc_library(
         name = name,
         srcs = srcs,
+        hdrs = hdrs,
         copts = _warnings(srcs) + copts,
-        include_prefix = "gyre/" + native.package_name(),
+        include_prefix = prefix,
+        deps = deps,
         **kwargs
     )
 
