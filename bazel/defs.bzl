@@ -15,58 +15,50 @@ def _warnings(srcs):
         fail("C and C++ sources in one target: %s and %s" % (c[0], cc[0]))
     return GYRE_C_COPTS if c else GYRE_COPTS
 
-def gyre_cc_library(name, srcs = [], hdrs = [], copts = [], deps = [], **kwargs):
-    """A library whose headers are included as gyre/<package>/<header>.
+def _prefix():
+    return "gyre/" + native.package_name()
 
-    Headers in srcs are for its own sources only. Bazel gives a prefix to those in hdrs alone, so
-    they are a library of their own.
+def _compiled(name, srcs, deps, copts, testonly):
+    """The srcs, deps and copts of a target. Headers among srcs are for its own sources only.
+
+    Bazel gives a prefix to those in hdrs alone, so they become a library of their own.
     """
-    prefix = "gyre/" + native.package_name()
     private = [src for src in srcs if src.endswith(".h")]
     if private:
         cc_library(
             name = name + "_private_headers",
+            testonly = testonly,
             hdrs = private,
-            include_prefix = prefix,
-            testonly = kwargs.get("testonly", False),
+            include_prefix = _prefix(),
             visibility = ["//visibility:private"],
             deps = deps,
         )
-        srcs = [src for src in srcs if src not in private]
         deps = deps + [":" + name + "_private_headers"]
-    cc_library(
-        name = name,
-        srcs = srcs,
-        hdrs = hdrs,
-        copts = _warnings(srcs) + copts,
-        include_prefix = prefix,
-        deps = deps,
-        **kwargs
-    )
+    return {
+        "copts": _warnings(srcs) + copts,
+        "deps": deps,
+        "srcs": [src for src in srcs if src not in private],
+        "testonly": testonly,
+    }
 
-def gyre_cc_binary(name, srcs = [], copts = [], **kwargs):
+def gyre_cc_library(name, srcs = [], deps = [], copts = [], testonly = False, **kwargs):
+    """A library whose headers are included as gyre/<package>/<header>."""
+    kwargs.update(_compiled(name, srcs, deps, copts, testonly))
+    cc_library(name = name, include_prefix = _prefix(), **kwargs)
+
+def gyre_cc_binary(name, srcs = [], deps = [], copts = [], testonly = False, **kwargs):
     """A program in C++ or in C."""
-    cc_binary(name = name, srcs = srcs, copts = _warnings(srcs) + copts, **kwargs)
+    kwargs.update(_compiled(name, srcs, deps, copts, testonly))
+    cc_binary(name = name, **kwargs)
 
-def gyre_cc_test(name, srcs = [], copts = [], deps = [], size = "small", **kwargs):
+def gyre_cc_test(name, srcs = [], deps = [], copts = [], size = "small", **kwargs):
     """A GoogleTest program; main() is there already."""
-    cc_test(
-        name = name,
-        size = size,
-        srcs = srcs,
-        copts = _warnings(srcs) + copts,
-        deps = deps + ["@googletest//:gtest_main"],
-        **kwargs
-    )
+    deps = deps + ["@googletest//:gtest_main"]
+    kwargs.update(_compiled(name, srcs, deps, copts, True))
+    cc_test(name = name, size = size, **kwargs)
 
-def gyre_cc_benchmark(name, srcs = [], copts = [], deps = [], tags = [], **kwargs):
+def gyre_cc_benchmark(name, srcs = [], deps = [], copts = [], tags = [], **kwargs):
     """A Google Benchmark program; main() is there already."""
-    cc_binary(
-        name = name,
-        testonly = True,
-        srcs = srcs,
-        copts = _warnings(srcs) + copts,
-        tags = tags + ["benchmark"],
-        deps = deps + ["@google_benchmark//:benchmark_main"],
-        **kwargs
-    )
+    deps = deps + ["@google_benchmark//:benchmark_main"]
+    kwargs.update(_compiled(name, srcs, deps, copts, True))
+    cc_binary(name = name, tags = tags + ["benchmark"], **kwargs)
