@@ -9,7 +9,4 @@ GYRE_C_COPTS = [
     "-Wextra",
 ]
 
-GYRE_COPTS = GYRE_C_COPTS + [
-    "-Wnon-virtual-dtor",
-    "-Woverloaded-virtual",
-]
+GYRE_COPTS = GYRE_C_COPTS + ["-Woverloaded-virtual"]

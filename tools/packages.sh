@@ -52,11 +52,13 @@ need() {
     say "apt-get update failed; going on with the package lists that are here"
   # The lists are fresh now, and with them what the newest package is called.
   missing=$(missing_of "$@")
+  local start=$SECONDS
   # shellcheck disable=SC2086  # a list of words
   as_root apt-get install -y -qq --no-install-recommends \
     -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
     $missing >"$work/apt" 2>&1 ||
     { cat "$work/apt" >&2; die "could not install: $missing"; }
+  say "installed in $((SECONDS - start)) s"
 }
 
 missing_of() {
