@@ -21,7 +21,6 @@ constexpr std::uint64_t wake_data = 1;
 constexpr std::uint32_t no_slot = UINT32_MAX;
 constexpr unsigned kept_for_cancels = 16;
 constexpr unsigned reap_max = 1024;
-constexpr unsigned spin_failures_max = 6;
 
 // What an operation is doing, in operation::backend_state.
 enum stage : std::uint32_t { in_backlog, in_ring, awaiting_readiness };
@@ -278,41 +277,22 @@ int uring_backend::enter(unsigned least, steady_time until) noexcept {
 }
 
 bool uring_backend::spin(steady_time until) noexcept {
-  if (spins_to_skip_ > 0) {
-    --spins_to_skip_;
-    return false;
-  }
   ++counters_.spins;
-  const steady_time end = std::min(until, now() + spin_);
-  do {
-    for (int looks = 0; looks < 16; ++looks) {
-      if (ring_->has_deferred()) enter(0, no_wait);
-      if (ring_->has_completions()) {
-        spin_failures_ = 0;
-        return true;
-      }
-      __builtin_ia32_pause();
-    }
-  } while (now() < end);
-  ++counters_.spun_in_vain;
-  if (spin_failures_ < spin_failures_max) ++spin_failures_;
-  spins_to_skip_ = (1U << spin_failures_) - 1;
-  return false;
+  const bool found = spin_.spin(until, [this] {
+    if (ring_->has_deferred()) enter(0, no_wait);
+    return ring_->has_completions();
+  });
+  if (!found) ++counters_.spun_in_vain;
+  return found;
 }
 
 void uring_backend::wait(steady_time until) noexcept {
-  if (spin_.count() > 0) {
+  if (spin_.enabled()) {
     if (ring_->unconsumed() > 0) enter(0, no_wait);
-    if (ring_->has_completions() || spin(until)) return;
-    const steady_time slept_from = now();
-    ++counters_.waits;
-    enter(1, until);
-    // A short sleep says that spinning would have paid.
-    if (now() - slept_from < spin_) spins_to_skip_ = spin_failures_ = 0;
-    return;
+    if (ring_->has_completions() || (spin_.due() && spin(until))) return;
   }
   ++counters_.waits;
-  enter(1, until);
+  spin_.sleep([&] { enter(1, until); });
 }
 
 void uring_backend::poll(steady_time until) noexcept {

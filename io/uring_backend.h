@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gyre/io/adaptive_spin.h"
 #include "gyre/io/ring.h"
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/operation.h"
@@ -18,9 +19,8 @@ class uring_options {
   uring_options() noexcept {}
 
   ring_size size;
-  /// How long to look for completions before the thread goes to sleep. Waking a core that sleeps
-  /// can take longer than all else together; looking costs CPU. Where looking has found nothing for
-  /// a while it is done ever less often, so that an idle loop uses no CPU. 0 never looks.
+  /// How long to look for completions before the thread goes to sleep, see `adaptive_spin`. 0 never
+  /// looks.
   std::chrono::nanoseconds spin{0};
   /// Bound of the operations in flight; more wait for their turn.
   std::uint32_t in_flight_max = 1U << 20;
@@ -80,9 +80,7 @@ class uring_backend final : public backend {
   operation** backlog_end_ = &backlog_;
   std::vector<std::uint64_t> cancels_due_;  // found no room, though some is kept for them
 
-  const std::chrono::nanoseconds spin_;
-  unsigned spins_to_skip_ = 0;
-  unsigned spin_failures_ = 0;
+  adaptive_spin spin_;
 
   int wake_fd_;
   std::uint64_t wake_count_ = 0;
