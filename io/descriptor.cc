@@ -10,24 +10,42 @@
 
 namespace gyre {
 
-descriptor::descriptor(descriptor&& other) noexcept : fd_(other.release()) {}
+descriptor::descriptor(descriptor&& other) noexcept {
+  fd_ = take_from(other);
+}
 
 descriptor& descriptor::operator=(descriptor&& other) noexcept {
   if (this == &other) return *this;
   reset();
-  fd_ = other.release();
+  fd_ = take_from(other);
   return *this;
 }
 
 int descriptor::release() noexcept {
   check(!users_.any(), "a descriptor was moved while an operation on it was in flight");
+  users_.note = {};
   return std::exchange(fd_, -1);
+}
+
+int descriptor::take_from(descriptor& other) noexcept {
+  users_.note = other.users_.note;
+  return other.release();
+}
+
+// On another thread than that of the note's loop there is no telling; the backend finds out later.
+int descriptor::close_now() noexcept {
+  if (backend* noted_by = users_.note.by) {
+    loop* home = loop::current_or_null();
+    if (home && &home->kernel() == noted_by) noted_by->forget(users_);
+    users_.note = {};
+  }
+  return ::close(std::exchange(fd_, -1));
 }
 
 void descriptor::reset() noexcept {
   check(!users_.any(),
         "a descriptor was destroyed while an operation on it was in flight: close() it first");
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ >= 0) close_now();
 }
 
 task<result<void>> descriptor::close() {
@@ -37,7 +55,7 @@ task<result<void>> descriptor::close() {
   }
   if (fd_ < 0) co_return std::errc::bad_file_descriptor;
   // On Linux the number is free again whatever close(2) answers, EINTR included: see its man page.
-  if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) co_return errno_error(errno);
+  if (close_now() != 0 && errno != EINTR) co_return errno_error(errno);
   co_return result<void>();
 }
 

@@ -38,6 +38,8 @@ class descriptor {
 
  private:
   void reset() noexcept;
+  int take_from(descriptor& other) noexcept;
+  int close_now() noexcept;
 
   int fd_ = -1;
   descriptor_users users_;

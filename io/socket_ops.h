@@ -25,6 +25,9 @@ class [[nodiscard]] recv final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
+  bool fell_short(int count) const noexcept override {
+    return static_cast<std::size_t>(count) < buffer_.size();
+  }
   const char* name() const noexcept override { return "recv"; }
 
  private:

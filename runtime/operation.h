@@ -12,6 +12,8 @@ struct io_uring_sqe;
 
 namespace gyre {
 
+class backend;
+
 /// What must be so before `perform` can succeed: poll(2) events on a descriptor.
 class readiness {
  public:
@@ -32,6 +34,14 @@ enum class ring_policy : std::uint8_t {
   perform,
 };
 
+/// What a backend has noted about a descriptor. The note goes along with the descriptor, so that a
+/// backend knows it again whatever has happened to its number meanwhile.
+class descriptor_note {
+ public:
+  backend* by = nullptr;  ///< whose note it is; null where there is none
+  std::uint64_t entry = 0;
+};
+
 /// Counts the operations in flight on one descriptor, so that closing it can wait for them.
 class descriptor_users {
  public:
@@ -40,6 +50,9 @@ class descriptor_users {
   descriptor_users& operator=(const descriptor_users&) = delete;
 
   bool any() const noexcept { return in_flight_ != 0; }
+
+  /// For backends; see `backend::forget`.
+  descriptor_note note;
 
  private:
   friend class operation;
@@ -75,6 +88,13 @@ class operation : public suspension {
   /// backends that `prepare`; `perform` keeps its own account.
   bool advance(int count) noexcept { return whole_ && advance_by(count); }
 
+  /// Whether a transfer of `count` bytes was less than was asked for. A byte stream is exhausted
+  /// then: backends that wait for readiness need not try once more to learn it.
+  virtual bool fell_short(int count) const noexcept {
+    (void)count;
+    return false;
+  }
+
   void request_stop() noexcept final;
 
   bool await_ready() const noexcept { return false; }
@@ -105,6 +125,7 @@ class operation : public suspension {
   std::uint32_t backend_slot = 0;
   std::uint32_t backend_state = 0;
   operation* backend_next = nullptr;
+  operation* backend_previous = nullptr;
 
  protected:
   /// `users` is where the descriptor counts its operations; null for descriptors that nobody closes
