@@ -76,5 +76,6 @@ void echo_announce(int listener) {
 
 void echo_no_delay(int fd) {
   int on = 1;
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) echo_fail("TCP_NODELAY", errno);
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+    echo_fail("TCP_NODELAY", errno);
 }

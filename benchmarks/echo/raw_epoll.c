@@ -74,8 +74,7 @@ static void accept_connections(int epoll, int listener) {
     if (c == NULL) echo_fail("malloc", ENOMEM);
     c->fd = fd;
     c->sent = c->received = 0;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = c};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) echo_fail("epoll_ctl", errno);
   }
 }
