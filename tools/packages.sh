@@ -42,11 +42,16 @@ installed() {
 # need <list>...: installs what is missing of packages_<list>, without a question.
 need() {
   local missing
-  command -v dpkg-query >/dev/null ||
-    die "this needs Debian's packages; on another system install Bazel 7 or newer and liburing," \
-      "and call bazel test //... yourself"
+  if ! command -v dpkg-query >/dev/null; then
+    command -v bazel >/dev/null ||
+      die "this system has neither Debian's packages nor bazel; install Bazel 7 or newer, g++ 12 or" \
+        "newer, python3 and llhttp"
+    return 0
+  fi
   missing=$(missing_of "$@")
   [ -n "$missing" ] || return 0
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
+    die "not root, and no sudo without a password; as root: apt-get install $missing"
   say "installing for '$command': $missing"
   as_root apt-get update -qq ||
     say "apt-get update failed; going on with the package lists that are here"
@@ -71,11 +76,7 @@ missing_of() {
 }
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    env DEBIAN_FRONTEND=noninteractive "$@"
-  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
-  else
-    die "not root, and sudo asks for a password; as root: $*"
-  fi
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo -n)
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "$@"
 }
