@@ -47,8 +47,13 @@ class core_group final : public cores {
   void run() {
     const std::vector<int> cpus = usable_cpus();
     std::vector<std::thread> threads;
-    for (unsigned core = 1; core < count(); ++core)
-      threads.emplace_back([this, core, &cpus] { run_core(core, cpus); });
+    try {
+      threads.reserve(count() - 1);
+      for (unsigned core = 1; core < count(); ++core)
+        threads.emplace_back([this, core, &cpus] { run_core(core, cpus); });
+    } catch (...) {
+      fail(std::current_exception());  // no thread was to be had
+    }
     run_core(0, cpus);
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
