@@ -44,8 +44,8 @@ need() {
   local missing
   if ! command -v dpkg-query >/dev/null; then
     command -v bazel >/dev/null ||
-      die "this system has neither Debian's packages nor bazel; install Bazel 7 or newer, g++ 12 or" \
-        "newer, python3 and llhttp"
+      die "this system has neither Debian's packages nor bazel; install Bazel 7 or newer," \
+        "g++ 12 or newer, python3 and llhttp"
     return 0
   fi
   missing=$(missing_of "$@")
