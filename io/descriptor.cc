@@ -36,7 +36,7 @@ int descriptor::take_from(descriptor& other) noexcept {
 int descriptor::close_now() noexcept {
   if (backend* noted_by = users_.note.by) {
     loop* home = loop::current_or_null();
-    if (home && &home->kernel() == noted_by) noted_by->forget(users_);
+    if (home && &home->kernel() == noted_by) noted_by->forget(users_, fd_);
     users_.note = {};
   }
   return ::close(std::exchange(fd_, -1));

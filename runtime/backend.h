@@ -52,8 +52,9 @@ class backend {
   virtual void cancel(operation& operation) noexcept = 0;
   /// Asks for an early end of all that is in flight on a descriptor.
   virtual void cancel_all(const descriptor_users& users) noexcept = 0;
-  /// Told before a descriptor is closed that bears this backend's note. Nothing is in flight on it.
-  virtual void forget(descriptor_users& users) noexcept { (void)users; }
+  /// Told before `fd` is closed when its descriptor bears this backend's note. Nothing is in flight
+  /// on it.
+  virtual void forget(const descriptor_users& users, int fd) noexcept { (void)users, (void)fd; }
 
   /// Passes on all that was submitted and takes completions. Waits for one until `until` at the
   /// latest: `no_wait` returns at once, `never` waits for ever.
