@@ -31,6 +31,10 @@ packages_lint() {
   echo shellcheck
 }
 
+packages_bench() {
+  echo strace
+}
+
 packages_bazel7() {
   echo mmdebstrap
 }
