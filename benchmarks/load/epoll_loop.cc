@@ -63,7 +63,7 @@ class epoll_loop {
       int error = 0;
       socklen_t size = sizeof error;
       getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-      if (error != 0) return give_up(c, "connection", error);
+      if (error != 0) return give_up(c, c.begun() ? "connection" : "connect", error);
     }
     if ((events & EPOLLIN) != 0 && !receive(c, (events & EPOLLRDHUP) != 0)) return;
     if ((events & EPOLLOUT) != 0) send_due(c, now_ns());

@@ -51,6 +51,9 @@ void add_connection_options(CLI::App& app, options& o) {
   app.add_option("--connections", o.connections, "connections kept busy")
       ->capture_default_str()
       ->check(CLI::Range(1, connections_max));
+  app.add_option("--pace", o.pace, "connections that may wait for their first answer at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, connections_max));
 }
 
 void add_measurement_options(CLI::App& app, options& o) {

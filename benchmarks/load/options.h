@@ -20,6 +20,10 @@ struct options {
   int port = 0;
   bool remote = false;  // whether host may be another machine
   int connections = 50;
+  // Connections that wait for the server at once: connecting, or without their first answer. A
+  // backlog may be as short as 128 (the old SOMAXCONN), and a connection that overruns it waits a
+  // second for its retransmission, which would be measured as the server's fault.
+  int pace = 100;
   std::size_t size = 64;   // echo: bytes a message
   std::string path = "/";  // http
   int depth = 1;           // http: requests in flight per connection

@@ -16,10 +16,6 @@
 namespace gyre::load {
 namespace {
 
-// A backlog may be as short as 128 (the old SOMAXCONN); a connection that overruns it waits a
-// second for its retransmission, which would be measured as the server's fault.
-constexpr std::size_t unserved_max = 100;
-
 // A server that hasn't answered every connection by then never will.
 constexpr double ramp_seconds_max = 30;
 
@@ -59,7 +55,7 @@ session::~session() {
 }
 
 connection* session::next_to_connect() {
-  while (!to_connect_.empty() && unserved_ < unserved_max) {
+  while (!to_connect_.empty() && unserved_ < static_cast<std::size_t>(options_.pace)) {
     connection* c = to_connect_.back();
     to_connect_.pop_back();
     open_socket(*c);

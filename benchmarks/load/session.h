@@ -24,6 +24,9 @@ struct connection {
   std::span<const char> unsent;  // handed out by talk->next(), not sent yet
   bool served = false;           // has had an answer since it was connected
   std::unique_ptr<exchange> talk;
+
+  // Whether it has been connected: then something was handed out.
+  bool begun() const { return unsent.data() != nullptr; }
 };
 
 struct result {

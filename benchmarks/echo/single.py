@@ -1,0 +1,129 @@
+"""The questions that aren't cells of the matrix: one spinning connection, an idle server, system
+calls per message."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+import table
+from contenders import Failure
+from measure import run_load
+
+IDLE_SECONDS = 4
+SETTLE_SECONDS = 0.5
+SIZE = 64
+
+
+def round_trips(bench, say):
+    """One connection, client and server both looking for work instead of sleeping."""
+    names = bench.options.contenders
+    results = bench.rounds(names, 1, SIZE, spin=True)
+    say(f"\nOne connection, {SIZE} B, everybody spins (Gyre for "
+        f"{bench.options.spin_us} us before it sleeps)")
+    mean = lambda r: r["latency_ns"]["mean"]
+    rows = [["  contender", "round trip us", "p99 us", "ratio of round trips"]]
+    base = results.get(table.BASE)
+    for name, reports in results.items():
+        ratio = table.ratios(reports, base, mean) if base else None
+        rows.append(["  " + name,
+                     f"{statistics.median(map(mean, reports)) / 1e3:.2f}",
+                     f"{statistics.median(r['latency_ns']['p99'] for r in reports) / 1e3:.2f}",
+                     f"{ratio[0]:.2f} [{ratio[1]:.2f}..{ratio[2]:.2f}]" if ratio else ""])
+    for line in table.aligned(rows):
+        say(line)
+    if base and "gyre" in results:
+        ratio = table.ratios(results["gyre"], base, mean)[0]
+        yield f"round trip when spinning: {ratio:.3f} of {table.BASE}, at most 1.1", ratio <= 1.1
+
+
+def idle(bench, say):
+    """What a server uses that has had work and has none now; with and without connections."""
+    if "gyre" not in bench.options.contenders:
+        return
+    say(f"\nProcessor time of an idle server in {IDLE_SECONDS} s")
+    for spin in (False, True):
+        with bench.server("gyre", spin=spin) as server:
+            command = bench.load_command(server, 50, SIZE, seconds=0.3, warmup=0)
+            run_load(command, 1)
+            time.sleep(SETTLE_SECONDS)
+            before = server.cpu_ns()
+            time.sleep(IDLE_SECONDS)
+            used = (server.cpu_ns() - before) / 1e6
+        say(f"  gyre, spin {'on ' if spin else 'off'}  {used:.3f} ms")
+        if not spin:
+            yield f"idle server with spin off: {used:.3f} ms of CPU, none", used == 0
+
+
+def syscalls(bench, say):
+    """Counted in runs of their own, because counting costs time."""
+    counter = choose_counter()
+    if counter is None:
+        say("\nSystem calls: neither perf with tracepoints nor strace is here to count them")
+        return
+    say(f"\nSystem calls per message, {SIZE} B, counted by {counter.__name__}, not timed")
+    rows = [["  contender"] + [f"{c} connections" for c in (1, 50, 500)]]
+    aim = None
+    for name in bench.options.contenders:
+        row = ["  " + name]
+        for connections in (1, 50, 500):
+            per_message = count_syscalls(bench, counter, name, connections)
+            row.append(f"{per_message:.3f}")
+            if name == "gyre" and connections == 500:
+                aim = per_message
+        rows.append(row)
+    for line in table.aligned(rows):
+        say(line)
+    if aim is not None:
+        yield f"system calls per message at 500 connections: {aim:.3f}, at most 0.1", aim <= 0.1
+
+
+def count_syscalls(bench, counter, name, connections):
+    with bench.server(name) as server, tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "count")
+        command = bench.load_command(server, connections, SIZE, warmup=0)
+        seconds = bench.options.seconds
+        report, count = counter(server.pid, command, seconds, output)
+    if report["messages_total"] == 0:
+        raise Failure(f"{name}: no message while system calls were counted")
+    return count / report["messages_total"]
+
+
+def choose_counter():
+    if shutil.which("perf"):
+        trial = subprocess.run(["perf", "stat", "-e", "raw_syscalls:sys_enter", "true"],
+                               capture_output=True)
+        if trial.returncode == 0:
+            return perf
+    return strace if shutil.which("strace") else None
+
+
+def perf(pid, command, seconds, output):
+    counting = ["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", str(pid),
+                "-o", output, "--"]
+    report = run_load(counting + command, seconds)
+    with open(output) as file:
+        for line in file:
+            if "raw_syscalls:sys_enter" in line:
+                return report, int(line.split(",")[0])
+    raise Failure("perf counted nothing")
+
+
+def strace(pid, command, seconds, output):
+    """Slows the server, which makes its batches larger: read the figure as a lower bound."""
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-c", "-S", "calls", "-o", output,
+                               "-p", str(pid)], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(SETTLE_SECONDS)
+        report = run_load(command, seconds)
+    finally:
+        tracer.terminate()
+        tracer.wait()
+    with open(output) as file:
+        for line in file:
+            words = line.split()
+            if words and words[-1] == "total":
+                return report, int(words[2] if len(words) < 6 else words[3])
+    raise Failure("strace counted nothing")

@@ -1,0 +1,70 @@
+"""Statistics over rounds, and how they are printed.
+
+A ratio is taken within a round, where both servers met the same noise; its median and range are
+over the rounds.
+"""
+
+import statistics
+
+BASE = "raw_uring"
+
+# What is shown of a run, in this order: name, unit, number of a report, digits.
+COLUMNS = [
+    ("CPU/message", "ns", lambda r: r["server"]["cpu_ns_per_message"], 0),
+    ("messages/s", "", lambda r: r["messages_per_second"], 0),
+    ("p50", "us", lambda r: r["latency_ns"]["p50"] / 1e3, 0),
+    ("p99", "us", lambda r: r["latency_ns"]["p99"] / 1e3, 0),
+    ("p99.9", "us", lambda r: r["latency_ns"]["p99_9"] / 1e3, 0),
+]
+
+# Shares of the measured time.
+NOISE = 0.02
+
+
+def ratios(mine, base, value):
+    """Median, least and most of value(mine)/value(base), round by round."""
+    each = [value(a) / value(b) for a, b in zip(mine, base) if value(b) > 0]
+    if not each:
+        return None
+    return statistics.median(each), min(each), max(each)
+
+
+def longest_wait_ms(reports):
+    return max(max(r["longest_wait_ns"], r["longest_early_wait_ns"]) for r in reports) / 1e6
+
+
+def disturbed(report):
+    """Whether something else had the server's core, or packets were lost."""
+    waited = report["server"]["wait_ns"] / 1e9 / report["seconds"]
+    return waited > NOISE or report["kernel"]["tcp_retransmits"] > 0
+
+
+def cell_text(reports, base, column):
+    _, _, value, digits = column
+    text = f"{statistics.median(map(value, reports)):.{digits}f}"
+    ratio = ratios(reports, base, value) if base is not None else None
+    if ratio:
+        text += f" {ratio[0]:.2f} [{ratio[1]:.2f}..{ratio[2]:.2f}]"
+    return text
+
+
+def cell_lines(size, connections, results, rounds):
+    """The table of one cell: results is contender -> list of reports, one a round."""
+    base = results.get(BASE)
+    head = [f"{size} B x {connections}"]
+    head += [f"{name} {unit}".strip() for name, unit, _, _ in COLUMNS]
+    head += ["longest wait ms", "disturbed"]
+    rows = [head]
+    for name, reports in results.items():
+        others = base if name != BASE else None
+        row = ["  " + name] + [cell_text(reports, others, column) for column in COLUMNS]
+        row.append(f"{longest_wait_ms(reports):.0f}")
+        row.append(f"{sum(map(disturbed, reports))} of {rounds}")
+        rows.append(row)
+    return aligned(rows)
+
+
+def aligned(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+            for row in rows]
