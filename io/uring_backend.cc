@@ -19,7 +19,7 @@ constexpr std::uint64_t cancel_data = 0;
 constexpr std::uint64_t wake_data = 1;
 
 constexpr std::uint32_t no_slot = UINT32_MAX;
-constexpr unsigned kept_for_cancels = 16;
+constexpr unsigned kept_for_cancels_max = 16;
 constexpr unsigned reap_max = 1024;
 
 // What an operation is doing, in operation::backend_state.
@@ -41,6 +41,7 @@ result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options
 
 uring_backend::uring_backend(std::unique_ptr<ring> ring, int wake_fd, const uring_options& options)
     : ring_(std::move(ring)),
+      kept_for_cancels_(std::min(kept_for_cancels_max, ring_->submissions() / 4)),
       first_free_(no_slot),
       in_flight_max_(options.in_flight_max),
       spin_(options.spin),
@@ -81,9 +82,9 @@ bool uring_backend::grow() noexcept {
 // The ring is full only within a turn that submits more than it holds: the kernel then takes them
 // early. Some entries are kept, so that a full ring can still be told to cancel.
 bool uring_backend::has_room() noexcept {
-  if (ring_->submissions_free() <= kept_for_cancels) [[unlikely]] {
+  if (ring_->submissions_free() <= kept_for_cancels_) [[unlikely]] {
     enter(0, no_wait);
-    if (ring_->submissions_free() <= kept_for_cancels) return false;
+    if (ring_->submissions_free() <= kept_for_cancels_) return false;
   }
   return first_free_ != no_slot || grow();
 }

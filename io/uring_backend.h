@@ -71,6 +71,7 @@ class uring_backend final : public backend {
   void wait(steady_time until) noexcept;
 
   std::unique_ptr<ring> ring_;
+  const unsigned kept_for_cancels_;
   std::vector<slot> slots_;
   std::uint32_t first_free_;
   std::uint32_t in_flight_ = 0;
