@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "gyre/io/system_call.h"
 
@@ -41,6 +42,7 @@ readiness recv::ready_when() const noexcept {
 
 void recv_exactly::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
+  if (rest.empty()) return io_uring_prep_nop(&sqe);  // recv(2) of no byte waits for one
   io_uring_prep_recv(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_WAITALL);
 }
 int recv_exactly::perform() noexcept {
@@ -76,6 +78,7 @@ readiness send::ready_when() const noexcept {
 
 void send_all::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
+  if (rest.empty()) return io_uring_prep_nop(&sqe);
   io_uring_prep_send(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_NOSIGNAL | MSG_WAITALL);
 }
 int send_all::perform() noexcept {
@@ -101,7 +104,7 @@ result<void> send_all::await_resume() noexcept {
 recvmsg::recvmsg(descriptor& socket, std::span<const iovec> buffers) noexcept
     : operation(&socket.users()), fd_(socket.number()), message_() {
   message_.msg_iov = const_cast<iovec*>(buffers.data());
-  message_.msg_iovlen = buffers.size();
+  message_.msg_iovlen = std::min<std::size_t>(buffers.size(), IOV_MAX);
 }
 void recvmsg::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_recvmsg(&sqe, fd_, &message_, MSG_CMSG_CLOEXEC);
@@ -114,16 +117,15 @@ readiness recvmsg::ready_when() const noexcept {
 }
 
 sendmsg_all::sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept
-    : operation(&socket.users(), whole), fd_(socket.number()), message_() {
-  message_.msg_iov = buffers.data();
-  message_.msg_iovlen = buffers.size();
+    : operation(&socket.users(), whole), fd_(socket.number()), rest_(buffers), message_() {
   drop_sent(0);
 }
 void sendmsg_all::prepare(io_uring_sqe& sqe) noexcept {
+  if (rest_.empty()) return io_uring_prep_nop(&sqe);
   io_uring_prep_sendmsg(&sqe, fd_, &message_, MSG_NOSIGNAL | MSG_WAITALL);
 }
 int sendmsg_all::perform() noexcept {
-  while (message_.msg_iovlen > 0) {
+  while (!rest_.empty()) {
     const int count =
         system_call([this] { return ::sendmsg(fd_, &message_, MSG_DONTWAIT | MSG_NOSIGNAL); });
     if (count < 0) return count;
@@ -136,22 +138,25 @@ readiness sendmsg_all::ready_when() const noexcept {
 }
 bool sendmsg_all::advance_by(int count) noexcept {
   drop_sent(static_cast<std::size_t>(count));
-  return message_.msg_iovlen > 0;
+  return !rest_.empty();
 }
 void sendmsg_all::drop_sent(std::size_t count) noexcept {
-  while (message_.msg_iovlen > 0 && count >= message_.msg_iov->iov_len) {
-    count -= message_.msg_iov->iov_len;
-    ++message_.msg_iov;
-    --message_.msg_iovlen;
+  while (!rest_.empty() && count >= rest_.front().iov_len) {
+    count -= rest_.front().iov_len;
+    rest_ = rest_.subspan(1);
   }
-  if (message_.msg_iovlen == 0) return;
-  message_.msg_iov->iov_base = static_cast<std::byte*>(message_.msg_iov->iov_base) + count;
-  message_.msg_iov->iov_len -= count;
+  if (!rest_.empty()) {
+    iovec& cut = rest_.front();
+    cut.iov_base = static_cast<std::byte*>(cut.iov_base) + count;
+    cut.iov_len -= count;
+  }
+  message_.msg_iov = rest_.data();
+  message_.msg_iovlen = std::min<std::size_t>(rest_.size(), IOV_MAX);
 }
 result<void> sendmsg_all::await_resume() noexcept {
   const int answer = outcome();
   if (answer < 0) return errno_error(-answer);
-  if (message_.msg_iovlen > 0) return std::errc::operation_canceled;
+  if (!rest_.empty()) return std::errc::operation_canceled;
   return {};
 }
 

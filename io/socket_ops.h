@@ -127,6 +127,7 @@ class [[nodiscard]] sendmsg_all final : public operation {
   void drop_sent(std::size_t count) noexcept;
 
   int fd_;
+  std::span<iovec> rest_;
   msghdr message_;
 };
 

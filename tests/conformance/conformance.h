@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <source_location>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre::conformance {
+
+/// A behaviour that all backends share. Its body is a coroutine that runs on a loop of its own.
+class behaviour {
+ public:
+  using body = task<> (*)();
+
+  behaviour(const char* suite, const char* name, body run, const char* dies_saying = nullptr,
+            std::source_location where = std::source_location::current())
+      : suite(suite), name(name), run(run), dies_saying(dies_saying), where(where) {}
+
+  const char* suite;
+  const char* name;
+  body run;
+  /// Where the process must end: part of the sentence that it ends with.
+  const char* dies_saying;
+  std::source_location where;
+};
+
+/// Makes a test of `tested` for each backend, called <backend>/<suite>.<name>. After each of them
+/// nothing may be left: no descriptor, no thread, no coroutine frame, no timer, and no operation
+/// that was submitted and did not complete.
+bool add(const behaviour& tested);
+
+/// One more backend of the kind that is being tested, for a loop on another thread.
+std::unique_ptr<backend> make_backend_under_test();
+
+/// Throws where `holds` is false, which ends the test: for what the rest of it relies on.
+void require(bool holds, std::source_location where = std::source_location::current());
+
+/// The characters of `text` as bytes to be sent.
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+/// Received bytes as characters to be compared.
+inline std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace gyre::conformance
+
+/// A test of one behaviour on every backend; the body that follows is a coroutine. In it, EXPECT_…
+/// as in any test, and `require` or `result::value` for what must hold to go on.
+#define GYRE_TEST(suite, name) GYRE_TEST_THAT_DIES(suite, name, nullptr)
+
+/// One whose body breaks a rule, and which ends the process with a sentence.
+#define GYRE_TEST_THAT_DIES(suite, name, saying)                                                   \
+  static gyre::task<> suite##_##name();                                                            \
+  [[maybe_unused]] static const bool suite##_##name##_added =                                      \
+      gyre::conformance::add(gyre::conformance::behaviour(#suite, #name, suite##_##name, saying)); \
+  static gyre::task<> suite##_##name()
