@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <pthread.h>
 
 #include <algorithm>
+#include <csignal>
+#include <ctime>
 
 #include "gyre/io/system_call.h"
 
@@ -13,6 +16,22 @@ namespace {
 
 unsigned clamp(std::size_t size) noexcept {
   return static_cast<unsigned>(std::min<std::size_t>(size, transfer_max));
+}
+
+/// Makes a system call that has no MSG_NOSIGNAL: a dead peer is EPIPE all the same, and no SIGPIPE.
+template <class Call>
+int call_without_sigpipe(Call call) noexcept {
+  sigset_t pipe_signal, before;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const int answer = system_call(call);
+  if (sigismember(&before, SIGPIPE)) return answer;
+  // It was raised in this thread, and waits here until it is taken.
+  const timespec at_once = {0, 0};
+  if (answer == -EPIPE) sigtimedwait(&pipe_signal, nullptr, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return answer;
 }
 
 }  // namespace
@@ -45,7 +64,8 @@ void splice_to_socket::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_splice(&sqe, pipe_, -1, socket_, -1, most_, flags_);
 }
 int splice_to_socket::perform() noexcept {
-  return system_call([this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
+  return call_without_sigpipe(
+      [this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
 }
 readiness splice_to_socket::ready_when() const noexcept {
   return {socket_, POLLOUT};

@@ -33,7 +33,7 @@ class [[nodiscard]] splice_from_file final : public operation {
 
 /// From a pipe into a socket: at least one byte. The socket must be O_NONBLOCK (see
 /// `tcp_stream::allow_splice`): a system call as soon as it is writable is all this takes, whereas
-/// a kernel worker would be lost to each peer that does not read.
+/// a kernel worker would be lost to each peer that does not read. Never raises SIGPIPE.
 class [[nodiscard]] splice_to_socket final : public operation {
  public:
   /// `more`: further bytes follow, so that the last packet need not go out half full.
