@@ -36,7 +36,7 @@ class [[nodiscard]] recv final : public operation {
 };
 
 /// recv(2) until the buffer is full. Fewer bytes when the stream ended, or when the wait was
-/// stopped or failed after some bytes had come, which are not lost: the next read then tells why.
+/// stopped or failed after some bytes had come, which are not lost: what failed has then ended.
 class [[nodiscard]] recv_exactly final : public operation {
  public:
   recv_exactly(descriptor& socket, std::span<std::byte> buffer) noexcept

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <utility>
 
 #include "gyre/runtime/loop.h"
 
@@ -16,7 +18,9 @@ result<void> to_result(int answer) noexcept {
   return {};
 }
 
-result<void> set_option(descriptor& socket, int level, int option, int value) noexcept {
+result<void> set_option(descriptor& socket, int level, int option, std::int64_t wanted) noexcept {
+  if (!std::in_range<int>(wanted)) return std::errc::invalid_argument;
+  const auto value = static_cast<int>(wanted);
   return to_result(setsockopt(socket.number(), level, option, &value, sizeof value));
 }
 
@@ -74,9 +78,8 @@ result<void> tcp_stream::set_no_delay(bool on) noexcept {
 
 result<void> tcp_stream::set_keep_alive(std::chrono::seconds idle, std::chrono::seconds interval,
                                         int probes) noexcept {
-  const auto seconds = [](std::chrono::seconds span) { return static_cast<int>(span.count()); };
-  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idle)); !done) return done;
-  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPINTVL, seconds(interval)); !done)
+  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPIDLE, idle.count()); !done) return done;
+  if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPINTVL, interval.count()); !done)
     return done;
   if (auto done = set_option(socket_, IPPROTO_TCP, TCP_KEEPCNT, probes); !done) return done;
   return set_option(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -87,7 +90,7 @@ result<void> tcp_stream::set_keep_alive_off() noexcept {
 }
 
 result<void> tcp_stream::set_user_timeout(std::chrono::milliseconds limit) noexcept {
-  return set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(limit.count()));
+  return set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, limit.count());
 }
 
 result<void> tcp_stream::set_receive_buffer(int bytes) noexcept {

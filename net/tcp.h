@@ -32,7 +32,8 @@ class tcp_stream {
   /// Reads what is there, waiting for at least one byte. 0 is the end: the peer sends no more.
   op::recv read_some(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
   /// Reads until `buffer` is full. Fewer bytes only when the peer sends no more, or when the read
-  /// was stopped, timed out or failed half-way; the next read then says which.
+  /// was stopped, timed out or failed half-way. After a failure the next read finds the end of the
+  /// stream: the kernel tells of a reset once.
   op::recv_exactly read_exactly(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
   /// Reads into several buffers in turn, waiting for at least one byte. See readv(2).
   op::recvmsg read_some(std::span<const iovec> buffers) noexcept { return {socket_, buffers}; }
