@@ -1,8 +1,12 @@
 #include "gyre/io/choose_backend.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
+
+#include "gyre/io/epoll_backend.h"
+#include "gyre/io/thread_backend.h"
 
 namespace gyre {
 namespace {
@@ -30,9 +34,28 @@ std::string_view remedy(std::error_code error) {
   }
 }
 
+// Why a backend can't be had, without the remedy.
+std::string failure(std::string_view what, std::error_code error) {
+  return std::string(what) + " can't be used: " + error.message() + " (errno " +
+         std::to_string(error.value()) + ")";
+}
+
 std::string uring_failure(std::error_code error) {
-  return "io_uring can't be used: " + error.message() + " (errno " + std::to_string(error.value()) +
-         "): " + std::string(remedy(error));
+  return failure("io_uring", error) + ": " + std::string(remedy(error));
+}
+
+std::string fallback_failure(std::string_view what, std::error_code error) {
+  const bool full =
+      error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system;
+  return failure(what, error) +
+         (full ? ": raise RLIMIT_NOFILE (ulimit -n)" : ": see epoll_create(2) and eventfd(2)");
+}
+
+void say(const log_hook& log, const std::string& sentence) {
+  if (log)
+    log(sentence);
+  else
+    std::fprintf(stderr, "gyre: %s\n", sentence.c_str());
 }
 
 backend_choice from_environment(backend_choice choice) {
@@ -46,21 +69,74 @@ backend_choice from_environment(backend_choice choice) {
   return *parsed;
 }
 
+std::unique_ptr<backend> make_uring(const uring_options& options) {
+  auto made = uring_backend::create(options);
+  if (!made) throw backend_error(made.error(), uring_failure(made.error()));
+  return *std::move(made);
+}
+
+result<std::unique_ptr<epoll_backend>> create_epoll(const uring_options& uring,
+                                                    std::string reason) {
+  epoll_options options;
+  options.spin = uring.spin;
+  options.reason = std::move(reason);
+  return epoll_backend::create(options);
+}
+
+std::unique_ptr<backend> make_epoll(const uring_options& uring) {
+  auto made = create_epoll(uring, "");
+  if (!made) throw backend_error(made.error(), fallback_failure("epoll", made.error()));
+  return *std::move(made);
+}
+
+std::unique_ptr<backend> make_threads(std::string reason) {
+  thread_options options;
+  options.reason = std::move(reason);
+  auto made = thread_backend::create(options);
+  if (!made)
+    throw backend_error(made.error(), fallback_failure("a backend of threads", made.error()));
+  return *std::move(made);
+}
+
+std::unique_ptr<backend> make_best(const uring_options& options, const log_hook& log) {
+  auto uring = uring_backend::create(options);
+  if (uring) return *std::move(uring);
+  const std::string no_uring = failure("io_uring", uring.error());
+  auto epoll = create_epoll(options, no_uring);
+  if (epoll) {
+    say(log, "using epoll, because " + uring_failure(uring.error()));
+    return *std::move(epoll);
+  }
+  auto threads = make_threads(no_uring + ", and " + failure("epoll", epoll.error()));
+  say(log, "using threads, because " + failure("epoll", epoll.error()) + ", and " +
+               uring_failure(uring.error()));
+  return threads;
+}
+
 }  // namespace
 
 result<backend_choice> parse_backend(std::string_view name) noexcept {
   if (name == "auto") return backend_choice::automatic;
   if (name == "uring") return backend_choice::uring;
+  if (name == "epoll") return backend_choice::epoll;
+  if (name == "threads") return backend_choice::threads;
   return std::errc::invalid_argument;
 }
 
 std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,
                                       const log_hook& log) {
-  (void)log;
   choice = from_environment(choice);
-  auto made = uring_backend::create(uring);
-  if (!made) throw backend_error(made.error(), uring_failure(made.error()));
-  return *std::move(made);
+  switch (choice) {
+    case backend_choice::uring:
+      return make_uring(uring);
+    case backend_choice::epoll:
+      return make_epoll(uring);
+    case backend_choice::threads:
+      return make_threads("");
+    case backend_choice::automatic:
+      break;
+  }
+  return make_best(uring, log);
 }
 
 }  // namespace gyre

@@ -16,10 +16,12 @@ namespace gyre {
 enum class backend_choice {
   automatic,  ///< the best that works here
   uring,      ///< io_uring or nothing
+  epoll,      ///< readiness by epoll(7), threads for what blocks
+  threads,    ///< a pool of threads and poll(2)
 };
 
 /// The names that `parse_backend` takes, for messages.
-inline constexpr std::string_view backend_names = "auto, uring";
+inline constexpr std::string_view backend_names = "auto, uring, epoll, threads";
 
 /// One of `backend_names`; `invalid_argument` for anything else.
 result<backend_choice> parse_backend(std::string_view name) noexcept;
@@ -36,11 +38,14 @@ class backend_error : public std::system_error {
   std::string sentence_;
 };
 
-/// Told, in one sentence, when something less than what was asked for was obtained.
+/// Told, in one sentence, when something less than what was asked for was obtained. Where it is
+/// empty the sentence goes to standard error.
 using log_hook = std::function<void(std::string_view)>;
 
-/// Makes a backend for a loop of this thread, or throws `backend_error`. The environment variable
-/// GYRE_BACKEND, when set, takes the place of `automatic`.
+/// Makes a backend for a loop of this thread, or throws `backend_error`. `automatic` takes
+/// io_uring, else epoll, else threads, and tells `log` when and why it is not io_uring. The
+/// environment variable GYRE_BACKEND, when set, takes the place of `automatic`. Of `uring` other
+/// backends heed `spin`.
 std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,
                                       const log_hook& log);
 
