@@ -29,11 +29,28 @@ std::unique_ptr<backend> tiny_uring() {
   return make_backend(backend_choice::uring, options, {});
 }
 
+std::unique_ptr<backend> epoll() {
+  return make_backend(backend_choice::epoll, uring_options(), {});
+}
+
+std::unique_ptr<backend> spinning_epoll() {
+  uring_options options;
+  options.spin = 50us;
+  return make_backend(backend_choice::epoll, options, {});
+}
+
+std::unique_ptr<backend> threads() {
+  return make_backend(backend_choice::threads, uring_options(), {});
+}
+
 constexpr std::array all = {
     backend_under_test("uring", uring),
     backend_under_test("uring_spinning", spinning_uring),
     backend_under_test("uring_ring_of_2", tiny_uring<2>),
     backend_under_test("uring_ring_of_4", tiny_uring<4>),
+    backend_under_test("epoll", epoll),
+    backend_under_test("epoll_spinning", spinning_epoll),
+    backend_under_test("threads", threads),
 };
 
 }  // namespace
