@@ -5,6 +5,10 @@ import subprocess
 
 from contenders import Failure
 
+# Connections that wait for the server at once while the others are being served: enough to show
+# whether accepting starves receiving or the reverse, well below the backlog of 4,096.
+PACE = 250
+
 # A run ends by itself; this is for one that doesn't.
 SLACK_SECONDS = 60
 
@@ -12,7 +16,7 @@ SLACK_SECONDS = 60
 def load_command(load, port, core, connections, size, seconds, warmup, spin=False, pid=None):
     command = [load, "echo", "--port", port, "--cpu", str(core), "--json", "-",
                "--connections", str(connections), "--size", str(size),
-               "--duration", str(seconds), "--warmup", str(warmup)]
+               "--duration", str(seconds), "--warmup", str(warmup), "--pace", str(PACE)]
     if spin:
         command.append("--spin")
     if pid is not None:

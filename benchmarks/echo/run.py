@@ -177,8 +177,11 @@ def matrix_aims(cells):
                     ratio = table.ratios(results["gyre"], results[other], cpu)[0]
                     yield f"{where}: {ratio:.3f} of {other}, at most {most}", ratio <= most
         if connections == 5000:
-            wait = table.longest_wait_ms(results["gyre"])
-            yield f"longest wait, {size} B x 5000: {wait:.0f} ms, at most 100", wait <= 100
+            calm = table.undisturbed(results["gyre"])
+            wait = table.longest_wait_ms(calm or results["gyre"])
+            where = f"{len(calm)} undisturbed rounds" if calm else "rounds that were all disturbed"
+            yield (f"longest wait, {size} B x 5000, in {where}: {wait:.0f} ms, at most 100",
+                   wait <= 100)
 
 
 def run_sections(bench):

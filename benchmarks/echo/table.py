@@ -30,13 +30,19 @@ def ratios(mine, base, value):
 
 
 def longest_wait_ms(reports):
-    return max(max(r["longest_wait_ns"], r["longest_early_wait_ns"]) for r in reports) / 1e6
+    """From the first connect on; nothing when there are no reports."""
+    waits = [max(r["longest_wait_ns"], r["longest_early_wait_ns"]) for r in reports]
+    return max(waits) / 1e6 if waits else None
 
 
 def disturbed(report):
-    """Whether something else had the server's core, or packets were lost."""
-    waited = report["server"]["wait_ns"] / 1e9 / report["seconds"]
-    return waited > NOISE or report["kernel"]["tcp_retransmits"] > 0
+    """Whether something else had one of the cores, or packets were lost."""
+    waited = max(report[side]["wait_ns"] for side in ("server", "client"))
+    return waited / 1e9 > NOISE * report["seconds"] or report["kernel"]["tcp_retransmits"] > 0
+
+
+def undisturbed(reports):
+    return [r for r in reports if not disturbed(r)]
 
 
 def cell_text(reports, base, column):

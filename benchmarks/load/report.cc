@@ -114,6 +114,9 @@ std::string as_json(session& s) {
   if (s.opts().mode == mode::http) {
     report.add("statuses", statuses_of(m)).add("reconnects", m.reconnects());
   }
+  json_object client;
+  client.add("cpu_ns", r.client.cpu_ns).add("wait_ns", r.client.wait_ns);
+  report.add("client", client);
   if (r.server) {
     json_object server;
     server.add("cpu_ns", r.server->cpu_ns).add("wait_ns", r.server->wait_ns);

@@ -156,7 +156,8 @@ void session::enter(phase next, std::uint64_t now) {
   phase_started_ = now;
   if (next == phase::warmup) result_.ramp_seconds = static_cast<double>(now - started_) / 1e9;
   if (next == phase::measure) {
-    read_server(server_before_);
+    server_before_ = read_server();
+    client_before_ = read_process_time(getpid()).value_or(process_time{});
     meter_.start_measuring();
     phase_started_ = now_ns();
   }
@@ -165,12 +166,9 @@ void session::enter(phase next, std::uint64_t now) {
 void session::finish(std::uint64_t now) {
   if (phase_ == phase::measure) {
     result_.seconds = static_cast<double>(now - phase_started_) / 1e9;
-    std::optional<server_time> after;
-    read_server(after);
-    if (server_before_ && after) {
-      result_.server = server_time{after->cpu_ns - server_before_->cpu_ns,
-                                   after->wait_ns - server_before_->wait_ns};
-    }
+    const std::optional<process_time> server = read_server();
+    if (server_before_ && server) result_.server = *server - *server_before_;
+    result_.client = read_process_time(getpid()).value_or(process_time{}) - client_before_;
   }
   for (const connection& c : connections_) {
     if (c.fd >= 0) meter_.waited(now - c.talk->turn());
@@ -179,10 +177,11 @@ void session::finish(std::uint64_t now) {
   if (options_.progress) std::fputs(live_ ? "\r\033[K" : "", stderr);
 }
 
-void session::read_server(std::optional<server_time>& into) {
-  if (!options_.server_pid) return;
-  into = read_server_time(*options_.server_pid);
-  if (!into) meter_.failed("no process " + std::to_string(*options_.server_pid) + " to measure");
+std::optional<process_time> session::read_server() {
+  if (!options_.server_pid) return std::nullopt;
+  const std::optional<process_time> t = read_process_time(*options_.server_pid);
+  if (!t) meter_.failed("no process " + std::to_string(*options_.server_pid) + " to measure");
+  return t;
 }
 
 void session::report_progress(std::uint64_t now) {

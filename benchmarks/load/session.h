@@ -13,7 +13,7 @@
 #include "gyre/benchmarks/load/exchange.h"
 #include "gyre/benchmarks/load/meter.h"
 #include "gyre/benchmarks/load/options.h"
-#include "gyre/benchmarks/load/server_clock.h"
+#include "gyre/benchmarks/load/process_clock.h"
 
 namespace gyre::load {
 
@@ -32,8 +32,9 @@ struct connection {
 struct result {
   double seconds = 0;       // measured
   double ramp_seconds = 0;  // until every connection had an answer
-  std::optional<server_time> server;
-  std::string loop;  // which loop it was
+  std::optional<process_time> server;
+  process_time client;  // of this process
+  std::string loop;     // which loop it was
 };
 
 class session {
@@ -77,7 +78,7 @@ class session {
   void open_socket(connection& c);
   void enter(phase next, std::uint64_t now);
   void finish(std::uint64_t now);
-  void read_server(std::optional<server_time>& into);
+  std::optional<process_time> read_server();
   void report_progress(std::uint64_t now);
 
   const options& options_;
@@ -92,7 +93,8 @@ class session {
   std::uint64_t started_ = 0;
   std::uint64_t phase_started_ = 0;
   std::uint64_t next_report_ = 0;
-  std::optional<server_time> server_before_;
+  std::optional<process_time> server_before_;
+  process_time client_before_;
   bool live_ = false;  // progress goes to a terminal
 };
 

@@ -1,4 +1,4 @@
-#include "gyre/benchmarks/load/server_clock.h"
+#include "gyre/benchmarks/load/process_clock.h"
 
 #include <ctime>
 #include <filesystem>
@@ -28,11 +28,11 @@ std::uint64_t waited_for_a_core(pid_t pid) {
 // The process's CPU clock (clock_getcpuclockid(3)) counts nanoseconds, unlike the ticks of
 // /proc/PID/stat, and unlike a sum over /proc/PID/task/*/schedstat it keeps what threads have
 // used that are gone. For a thread that is running it may lag by one scheduler tick (4 ms).
-std::optional<server_time> read_server_time(pid_t pid) {
+std::optional<process_time> read_process_time(pid_t pid) {
   clockid_t clock;
   timespec t;
   if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return std::nullopt;
-  server_time result;
+  process_time result;
   result.cpu_ns =
       static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
   result.wait_ns = waited_for_a_core(pid);
