@@ -51,13 +51,6 @@ std::string fallback_failure(std::string_view what, std::error_code error) {
          (full ? ": raise RLIMIT_NOFILE (ulimit -n)" : ": see epoll_create(2) and eventfd(2)");
 }
 
-void say(const log_hook& log, const std::string& sentence) {
-  if (log)
-    log(sentence);
-  else
-    std::fprintf(stderr, "gyre: %s\n", sentence.c_str());
-}
-
 backend_choice from_environment(backend_choice choice) {
   const char* name = std::getenv("GYRE_BACKEND");
   if (choice != backend_choice::automatic || !name || !*name) return choice;
@@ -121,6 +114,13 @@ result<backend_choice> parse_backend(std::string_view name) noexcept {
   if (name == "epoll") return backend_choice::epoll;
   if (name == "threads") return backend_choice::threads;
   return std::errc::invalid_argument;
+}
+
+void say(const log_hook& log, std::string_view sentence) {
+  if (log)
+    log(sentence);
+  else
+    std::fprintf(stderr, "gyre: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
 }
 
 std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,

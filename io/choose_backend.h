@@ -38,9 +38,11 @@ class backend_error : public std::system_error {
   std::string sentence_;
 };
 
-/// Told, in one sentence, when something less than what was asked for was obtained. Where it is
-/// empty the sentence goes to standard error.
+/// Told, in one sentence, when something less than what was asked for was obtained.
 using log_hook = std::function<void(std::string_view)>;
+
+/// Tells `log`; where that is empty the sentence goes to standard error.
+void say(const log_hook& log, std::string_view sentence);
 
 /// Makes a backend for a loop of this thread, or throws `backend_error`. `automatic` takes
 /// io_uring, else epoll, else threads, and tells `log` when and why it is not io_uring. The

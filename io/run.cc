@@ -6,6 +6,9 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -68,7 +71,8 @@ class core_group final : public cores {
       pthread_setaffinity_np(pthread_self(), sizeof set, &set);
     }
     try {
-      loop home(make_backend(options_.backend, options_.uring, options_.log));
+      loop home(make_backend(options_.backend, options_.uring,
+                             [this](std::string_view sentence) { say_once(sentence); }));
       if (!enter(core, home)) return;
       struct leaving {
         core_group& group;
@@ -79,6 +83,12 @@ class core_group final : public cores {
     } catch (...) {
       fail(std::current_exception());
     }
+  }
+
+  // What one loop could not have the others can't have either.
+  void say_once(std::string_view sentence) {
+    const std::lock_guard lock(mutex_);
+    if (said_.emplace(sentence).second) say(options_.log, sentence);
   }
 
   bool enter(unsigned core, loop& home) {
@@ -112,6 +122,7 @@ class core_group final : public cores {
   std::mutex mutex_;
   std::vector<loop*> loops_;
   std::exception_ptr failure_;
+  std::set<std::string, std::less<>> said_;
 };
 
 }  // namespace
