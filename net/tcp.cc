@@ -56,6 +56,10 @@ result<void> tcp_stream::shutdown_write() noexcept {
   return to_result(::shutdown(socket_.number(), SHUT_WR));
 }
 
+result<void> tcp_stream::shutdown_read() noexcept {
+  return to_result(::shutdown(socket_.number(), SHUT_RD));
+}
+
 result<void> tcp_stream::shutdown() noexcept {
   return to_result(::shutdown(socket_.number(), SHUT_RDWR));
 }
@@ -101,11 +105,13 @@ result<void> tcp_stream::set_send_buffer(int bytes) noexcept {
   return set_option(socket_, SOL_SOCKET, SO_SNDBUF, bytes);
 }
 
-result<void> tcp_stream::allow_splice() noexcept {
+result<void> tcp_stream::allow_splice(bool on) noexcept {
+  const bool nonblocking = on || loop::current().kernel().nonblocking();
   const int flags = fcntl(socket_.number(), F_GETFL);
   if (flags < 0) return errno_error(errno);
-  if (flags & O_NONBLOCK) return {};
-  return to_result(fcntl(socket_.number(), F_SETFL, flags | O_NONBLOCK));
+  const int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (wanted == flags) return {};
+  return to_result(fcntl(socket_.number(), F_SETFL, wanted));
 }
 
 result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_options& options) {

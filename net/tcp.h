@@ -48,6 +48,9 @@ class tcp_stream {
 
   /// Sends the end of the stream; reading goes on (half-close). See shutdown(2).
   result<void> shutdown_write() noexcept;
+  /// Lets reads get what has arrived already, and then 0; a read that waits gets 0 at once. The
+  /// peer is told nothing. See shutdown(2).
+  result<void> shutdown_read() noexcept;
   /// Ends both directions; a read that waits gets 0, a write `broken_pipe`.
   result<void> shutdown() noexcept;
   /// Ends what is in flight on the stream, then closes it. The destructor closes too, but must find
@@ -74,8 +77,10 @@ class tcp_stream {
   /// socket(7).
   result<void> set_receive_buffer(int bytes) noexcept;
   result<void> set_send_buffer(int bytes) noexcept;
-  /// Makes the socket O_NONBLOCK, which splicing from a pipe needs.
-  result<void> allow_splice() noexcept;
+  /// Makes the socket O_NONBLOCK, which splicing from a pipe needs; or ends that again, where the
+  /// backend wants it otherwise. Other operations work all the while, but on io_uring each one that
+  /// has to wait then takes two submissions more.
+  result<void> allow_splice(bool on = true) noexcept;
 
   descriptor& socket() noexcept { return socket_; }
 
