@@ -1,0 +1,183 @@
+#include "gyre/examples/http/metrics.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "gyre/examples/http/core.h"
+#include "gyre/examples/http/heap_count.h"
+#include "gyre/examples/http/server.h"
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/with_timeout.h"
+
+namespace http {
+namespace {
+
+using namespace std::chrono_literals;
+
+class metric {
+ public:
+  const char* name;
+  const char* type;
+  const char* help;
+  std::uint64_t (*value)(const core_sample&);
+};
+
+using sample = core_sample;
+
+constexpr metric metrics[] = {
+    {"http_connections_open", "gauge", "Connections that are open.",
+     [](const sample& s) { return s.connections.open; }},
+    {"http_connections_accepted_total", "counter", "Connections accepted.",
+     [](const sample& s) { return s.connections.accepted; }},
+    {"http_connections_broken_total", "counter", "Connections that ended with a socket's error.",
+     [](const sample& s) { return s.connections.broken; }},
+    {"http_accept_pauses_total", "counter", "Times that accepting waited for something to be free.",
+     [](const sample& s) { return s.connections.accept_pauses; }},
+    {"http_received_bytes_total", "counter", "Bytes that clients sent.",
+     [](const sample& s) { return s.connections.received_bytes; }},
+    {"http_sent_bytes_total", "counter", "Bytes sent to clients.",
+     [](const sample& s) { return s.connections.sent_bytes; }},
+    {"http_spliced_bytes_total", "counter", "Bytes sent from files without a copy.",
+     [](const sample& s) { return s.connections.spliced_bytes; }},
+    {"http_idle_timeouts_total", "counter", "Connections closed because no request came.",
+     [](const sample& s) { return s.connections.idle_timeouts; }},
+    {"http_request_timeouts_total", "counter", "Requests that took too long to come.",
+     [](const sample& s) { return s.connections.request_timeouts; }},
+    {"http_write_timeouts_total", "counter", "Connections closed because the client did not read.",
+     [](const sample& s) { return s.connections.write_timeouts; }},
+    {"gyre_loop_turns_total", "counter", "Times that the loop asked the kernel for completions.",
+     [](const sample& s) { return s.loop.turns; }},
+    {"gyre_loop_resumed_total", "counter", "Coroutines resumed.",
+     [](const sample& s) { return s.loop.resumed; }},
+    {"gyre_loop_timers_fired_total", "counter", "Timers fired.",
+     [](const sample& s) { return s.loop.timers_fired; }},
+    {"gyre_loop_messages_total", "counter", "Messages from other threads.",
+     [](const sample& s) { return s.loop.messages; }},
+    {"gyre_backend_submitted_total", "counter", "Operations handed to the backend.",
+     [](const sample& s) { return s.kernel.submitted; }},
+    {"gyre_backend_completed_total", "counter", "Operations ended.",
+     [](const sample& s) { return s.kernel.completed; }},
+    {"gyre_backend_cancelled_total", "counter", "Operations asked to end early.",
+     [](const sample& s) { return s.kernel.cancelled; }},
+    {"gyre_backend_syscalls_total", "counter", "System calls made by the backend.",
+     [](const sample& s) { return s.kernel.syscalls; }},
+    {"gyre_backend_waits_total", "counter", "Times that the thread went to sleep.",
+     [](const sample& s) { return s.kernel.waits; }},
+    {"gyre_backend_spins_total", "counter", "Looks for completions before sleeping.",
+     [](const sample& s) { return s.kernel.spins; }},
+    {"gyre_backend_backlogged_total", "counter", "Operations that had to wait for room.",
+     [](const sample& s) { return s.kernel.backlogged; }},
+    {"gyre_backend_stale_total", "counter", "Completions that belonged to no operation.",
+     [](const sample& s) { return s.kernel.stale; }},
+    {"gyre_backend_overflows_total", "counter", "Times that the completion queue was full.",
+     [](const sample& s) { return s.kernel.overflows; }},
+    {"gyre_frame_allocations_total", "counter", "Coroutine frames that came from the heap.",
+     [](const sample& s) { return s.frame_allocations; }},
+};
+
+void add_header(std::string& text, std::string_view name, std::string_view type,
+                std::string_view help) {
+  text.append("# HELP ").append(name).append(" ").append(help);
+  text.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+/// `labels` without braces, or nothing.
+void add_line(std::string& text, std::string_view name, const std::string& labels,
+              std::uint64_t value) {
+  text.append(name);
+  if (!labels.empty()) text.append("{").append(labels).append("}");
+  text.append(" ").append(std::to_string(value)).append("\n");
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  std::string text(name);
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c == '\n' ? ' ' : c;
+  }
+  return text += '"';
+}
+
+std::string core_label(const sample& from) {
+  return label("core", std::to_string(from.core));
+}
+
+std::string write_metrics(std::span<const sample> samples) {
+  std::string text;
+  add_header(text, "http_requests_total", "counter", "Requests answered, by class of status.");
+  for (const sample& each : samples)
+    for (std::size_t digit = 2; digit <= 5; ++digit)
+      add_line(text, "http_requests_total",
+               core_label(each) + "," + label("class", std::to_string(digit) + "xx"),
+               each.connections.answers[digit]);
+  for (const metric& metric : metrics) {
+    add_header(text, metric.name, metric.type, metric.help);
+    for (const sample& each : samples)
+      add_line(text, metric.name, core_label(each), metric.value(each));
+  }
+  add_header(text, "gyre_backend_info", "gauge", "How operations reach the kernel.");
+  for (const sample& each : samples)
+    add_line(text, "gyre_backend_info",
+             core_label(each) + "," + label("backend", each.backend) + "," +
+                 label("report", each.report),
+             1);
+  add_header(text, "process_heap_allocations_total", "counter", "Calls of operator new.");
+  add_line(text, "process_heap_allocations_total", "", heap_allocations());
+  return text;
+}
+
+/// The samples on their way. Kept by everybody who still writes to it or waits for it.
+class gathering {
+ public:
+  explicit gathering(std::size_t cores) : samples(cores), missing(cores) {}
+
+  std::vector<std::optional<sample>> samples;  // each written by its own core
+  std::atomic<std::size_t> missing;
+  gyre::event done;  // of the core that asks
+};
+
+gyre::task<gyre::result<void>> wait_for(gyre::event& event) {
+  co_return co_await event.wait();
+}
+
+}  // namespace
+
+core_sample::core_sample(const http::core& home)
+    : core(home.number),
+      connections(home.counters),
+      loop(gyre::loop::current().counters()),
+      kernel(gyre::loop::current().kernel().counters()),
+      frame_allocations(gyre::frame_pool::heap_allocations()),
+      backend(gyre::loop::current().kernel().name()),
+      report(gyre::loop::current().kernel().report()) {}
+
+gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
+  const auto shared = std::make_shared<gathering>(all.cores().count());
+  const unsigned origin = asking.number;
+  all.cores().post_to_each([shared, &all, origin](unsigned number) {
+    // Messages that a loop finds at its end are delivered although it runs no more.
+    if (!gyre::loop::current_or_null()) return;
+    shared->samples[number].emplace(all.core_at(number));
+    if (shared->missing.fetch_sub(1) > 1) return;
+    all.cores().post_to_each([shared, origin](unsigned each) {
+      if (each == origin) shared->done.set();
+    });
+  });
+  // In vain where a core has ended: what the others said is worth having.
+  (void)co_await gyre::with_timeout(wait_for(shared->done), 1s);
+  std::vector<sample> samples;
+  if (shared->done.is_set()) {
+    for (auto& each : shared->samples) samples.push_back(*std::move(each));
+  } else {
+    samples.emplace_back(asking);
+  }
+  co_return write_metrics(samples);
+}
+
+}  // namespace http

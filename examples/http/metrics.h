@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "gyre/examples/http/counters.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/task.h"
+
+namespace http {
+
+class core;
+class server;
+
+/// What one core has done, at a moment: a copy that was made on its own thread.
+class core_sample {
+ public:
+  explicit core_sample(const core& home);
+
+  unsigned core;
+  http::counters connections;
+  gyre::loop_counters loop;
+  gyre::backend_counters kernel;
+  std::uint64_t frame_allocations;
+  std::string backend;
+  std::string report;
+};
+
+/// Asks each core for a sample, and writes them down in the text format of Prometheus. Called by a
+/// task of `asking`. A core that has ended, or does not answer within a second, is left out.
+gyre::task<std::string> collect_metrics(server& all, core& asking);
+
+}  // namespace http
