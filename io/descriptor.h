@@ -30,7 +30,8 @@ class descriptor {
 
   /// Cancels what is in flight on the descriptor (it ends with `operation_canceled`, or with the
   /// result that it has already), waits until the kernel has let go of all of it, and closes. Not
-  /// ended by a stop. The error is that of close(2); the descriptor is closed all the same.
+  /// ended by a stop. What begins meanwhile, another close included, ends with
+  /// `bad_file_descriptor`. The error is that of close(2); the descriptor is closed all the same.
   task<result<void>> close();
 
   /// Where operations on this descriptor are counted.
