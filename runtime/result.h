@@ -20,6 +20,9 @@ inline std::error_code errno_error(int number) noexcept {
 /// `std::errc::operation_canceled`, one that ran out of time with `std::errc::timed_out`.
 template <class T>
 class [[nodiscard]] result {
+  static_assert(!std::is_same_v<T, std::error_code> && !std::is_same_v<T, std::errc>,
+                "a result whose value is an error can't tell the two apart");
+
  public:
   using value_type = T;
 
@@ -40,6 +43,7 @@ class [[nodiscard]] result {
 
   /// The value, or `std::system_error` thrown: for start-up code and tests.
   T& value() & { return or_throw(), held(); }
+  const T& value() const& { return or_throw(), const_cast<result*>(this)->held(); }
   T&& value() && { return or_throw(), std::move(held()); }
 
   T value_or(T otherwise) && { return has_value() ? std::move(held()) : std::move(otherwise); }
