@@ -118,7 +118,7 @@ def arrows(tree):
                 continue
             inner = included.removeprefix("gyre/")
             if inner == included or inner not in tree.sources:
-                yield path, line, f'"{included}" is no header; write "gyre/<folder>/<header>"'
+                yield path, line, f'"{included}"; "gyre/<folder>/<header>", or <...> if not ours'
             elif inner.split("/")[0] not in _BELOW[source.room] | {source.room}:
                 below = ", ".join(sorted(_BELOW[source.room])) or "no other folder"
                 yield path, line, f'"{included}" from {source.room}/, which may know {below}'
@@ -191,7 +191,7 @@ def guards(tree):
 _OLD_STRINGS = r"\b(?:strcpy|strcat|sprintf|vsprintf|gets)\s*\("
 _OLD_NUMBERS = r"\b(?:atoi|atol|atoll|atof)\s*\("
 _PRINTS = r"\bstd::(?:cout|cerr|clog)\b|\bf?printf\s*\(|\bf?puts\s*\("
-_SLEEPS = r"\b(?:usleep|nanosleep)\s*\(|(?:this_thread|std)?::sleep(?:_for|_until)?\s*\("
+_SLEEPS = r"\b(?:usleep|nanosleep)\s*\(|(?<!\w)::sleep\s*\(|\bthis_thread::sleep_"
 _CALLS = [
     (_OLD_STRINGS, None, "snprintf, or a std::string_view"),
     (_OLD_NUMBERS, None, "std::from_chars, or strtol in C: they report errors"),
