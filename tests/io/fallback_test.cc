@@ -1,0 +1,264 @@
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "gyre/io/file_ops.h"
+#include "gyre/io/pipe.h"
+#include "gyre/io/run.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+
+// What a sandbox forbids, this process loses in a child of its own.
+namespace gyre {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Lets `calls` fail with `error` from here on, in this thread and those that it starts.
+void forbid(std::initializer_list<long> calls, int error) {
+  std::vector<sock_filter> filter;
+  filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  for (const long call : calls) {
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
+    filter.push_back(
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (static_cast<unsigned>(error) & 0xffff)));
+  }
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    std::abort();
+}
+
+/// What `work` writes in a child process to standard error or gives back, in this order.
+std::string in_child(const std::function<std::string()>& work) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    std::string said;
+    int status = 0;
+    try {
+      said = work();
+    } catch (const std::exception& failure) {
+      said = failure.what();
+      status = 1;
+    }
+    [[maybe_unused]] const ssize_t size = write(ends[1], said.data(), said.size());
+    _exit(status);
+  }
+  ::close(ends[1]);
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t size = 0; (size = read(ends[0], piece.data(), piece.size())) > 0;)
+    text.append(piece.data(), static_cast<std::size_t>(size));
+  ::close(ends[0]);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << text;
+  return text;
+}
+
+/// Uses what backends differ in: a descriptor that must be waited for, a file, a timer.
+task<std::string> work() {
+  pipe both = pipe::create(4096).value();
+  std::byte got{};
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(
+        [&]() -> task<> { (co_await op::read(both.read_end, std::span(&got, 1))).value(); });
+    (co_await sleep_for(1ms)).value();
+    EXPECT_EQ(::write(both.write_end.number(), "x", 1), 1);
+  });
+  descriptor here(AT_FDCWD);
+  (void)(co_await op::openat2(here, "/dev/null", O_RDONLY, 0, 0)).value();
+  co_return got == std::byte{'x'} ? loop::current().kernel().report() : "no byte came";
+}
+
+std::string run_with(backend_choice choice, std::vector<std::string>& log) {
+  run_options options;
+  options.backend = choice;
+  options.log = [&log](std::string_view sentence) { log.emplace_back(sentence); };
+  try {
+    return run(work(), options);
+  } catch (const backend_error& error) {
+    return error.what();
+  }
+}
+
+/// What is told of an errno of io_uring_setup: a kernel that takes none of the flags is too old.
+std::string told_of(int error) {
+  return "(errno " + std::to_string(error == EINVAL ? EOPNOTSUPP : error) + ")";
+}
+
+class without_io_uring : public testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(errnos, without_io_uring,
+                         testing::Values(EPERM, ENOSYS, EACCES, ENOMEM, EINVAL, EMFILE));
+
+TEST_P(without_io_uring, automatic_takes_epoll_and_says_why_once) {
+  const std::string told = in_child([] {
+    forbid({__NR_io_uring_setup}, GetParam());
+    std::vector<std::string> log;
+    const std::string report = run_with(backend_choice::automatic, log);
+    return report + "\n" + std::to_string(log.size()) + " sentence: " + log.at(0);
+  });
+  const std::string number = told_of(GetParam());
+  EXPECT_NE(told.find("epoll, "), std::string::npos) << told;
+  EXPECT_NE(told.find("because io_uring can't be used: "), std::string::npos) << told;
+  EXPECT_NE(told.find(number + "\n1 sentence: using epoll, because io_uring can't be used"),
+            std::string::npos)
+      << told;
+}
+
+TEST_P(without_io_uring, a_later_loop_falls_back_alone) {
+  const std::string told = in_child([] {
+    std::string names;
+    for (int i = 0; i < 4; ++i) {
+      loop home(make_backend(backend_choice::automatic, uring_options(), {}));
+      names.append(home.kernel().name()).append(" ");
+    }
+    forbid({__NR_io_uring_setup}, GetParam());
+    std::vector<std::string> log;
+    return names + run_with(backend_choice::automatic, log);
+  });
+  EXPECT_EQ(told.find("uring uring uring uring epoll, "), 0U) << told;
+}
+
+TEST_P(without_io_uring, forced_it_ends_with_the_errno_and_a_remedy) {
+  const std::string told = in_child([] {
+    forbid({__NR_io_uring_setup}, GetParam());
+    std::vector<std::string> log;
+    const std::string sentence = run_with(backend_choice::uring, log);
+    return sentence + (log.empty() ? "" : " and more");
+  });
+  EXPECT_EQ(told.find("io_uring can't be used: "), 0U) << told;
+  const std::string number = told_of(GetParam()) + ": ";
+  ASSERT_NE(told.find(number), std::string::npos) << told;
+  EXPECT_GT(told.size(), told.find(number) + number.size() + 10) << "no remedy: " << told;
+  EXPECT_EQ(told.find(" and more"), std::string::npos);
+}
+
+TEST(fallback, all_cores_say_it_once) {
+  const std::string told = in_child([] {
+    forbid({__NR_io_uring_setup}, EPERM);
+    run_options options;
+    options.cores = 5;
+    std::atomic<int> epolls = 0;
+    run_on_cores(options, [&](cores&, unsigned) -> task<> {
+      if ((co_await work()).starts_with("epoll, ")) ++epolls;
+    });
+    return std::to_string(epolls) + " loops have epoll";
+  });
+  EXPECT_EQ(told.find("gyre: using epoll, because io_uring can't be used: "), 0U) << told;
+  EXPECT_EQ(told.find("gyre: ", 1), std::string::npos) << told;
+  EXPECT_NE(told.find("\n5 loops have epoll"), std::string::npos) << told;
+}
+
+TEST(fallback, without_epoll_there_are_threads) {
+  const std::string told = in_child([] {
+    forbid({__NR_io_uring_setup}, ENOSYS);
+    forbid({__NR_epoll_create1}, EPERM);
+    std::vector<std::string> log;
+    const std::string report = run_with(backend_choice::automatic, log);
+    return report + "\n" + log.at(0);
+  });
+  EXPECT_EQ(told.find("threads, "), 0U) << told;
+  EXPECT_NE(told.find("because io_uring can't be used: Function not implemented (errno 38), and "
+                      "epoll can't be used: Operation not permitted (errno 1)\nusing threads"),
+            std::string::npos)
+      << told;
+}
+
+TEST(fallback, where_nothing_can_be_had_the_error_says_so) {
+  const std::string told = in_child([] {
+    forbid({__NR_io_uring_setup, __NR_epoll_create1, __NR_eventfd2}, EMFILE);
+    std::vector<std::string> log;
+    return run_with(backend_choice::automatic, log);
+  });
+  EXPECT_EQ(told,
+            "a backend of threads can't be used: Too many open files (errno 24): raise "
+            "RLIMIT_NOFILE (ulimit -n)");
+}
+
+TEST(fallback, forced_epoll_is_not_replaced) {
+  const std::string told = in_child([] {
+    forbid({__NR_epoll_create1}, EPERM);
+    std::vector<std::string> log;
+    return run_with(backend_choice::epoll, log);
+  });
+  EXPECT_EQ(told.find("epoll can't be used: Operation not permitted (errno 1)"), 0U) << told;
+}
+
+class without_precise_waits : public testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(errnos, without_precise_waits, testing::Values(ENOSYS, EPERM));
+
+TEST_P(without_precise_waits, epoll_never_wakes_early) {
+  const std::string told = in_child([] {
+    forbid({__NR_epoll_pwait2}, GetParam());
+    run_options options;
+    options.backend = backend_choice::epoll;
+    return run(
+        []() -> task<std::string> {
+          const auto start = std::chrono::steady_clock::now();
+          for (int i = 0; i < 10; ++i) (co_await sleep_for(300us)).value();
+          const auto slept = std::chrono::steady_clock::now() - start;
+          co_return (slept >= 3ms ? "" : "woke early: ") + (co_await work());
+        }(),
+        options);
+  });
+  EXPECT_EQ(told.find("epoll, timeouts in milliseconds"), 0U) << told;
+}
+
+TEST(environment, names_the_backend_that_automatic_takes) {
+  for (const std::string name : {"uring", "epoll", "threads"}) {
+    const std::string told = in_child([&] {
+      setenv("GYRE_BACKEND", name.c_str(), 1);
+      return run([]() -> task<std::string> { co_return loop::current().kernel().name(); }());
+    });
+    EXPECT_EQ(told, name);
+  }
+}
+
+TEST(environment, gives_way_to_a_backend_that_is_asked_for) {
+  const std::string told = in_child([] {
+    setenv("GYRE_BACKEND", "uring", 1);
+    std::vector<std::string> log;
+    return run_with(backend_choice::threads, log);
+  });
+  EXPECT_EQ(told.find("threads, "), 0U) << told;
+}
+
+TEST(environment, with_a_name_that_is_none_ends_with_a_sentence) {
+  const std::string told = in_child([] {
+    setenv("GYRE_BACKEND", "io_uring", 1);
+    std::vector<std::string> log;
+    return run_with(backend_choice::automatic, log);
+  });
+  EXPECT_EQ(told,
+            "GYRE_BACKEND is \"io_uring\", which is no backend: expected one of auto, uring, "
+            "epoll, threads");
+}
+
+}  // namespace
+}  // namespace gyre
