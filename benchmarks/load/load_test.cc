@@ -83,7 +83,7 @@ TEST_P(echo_load, keeps_many_connections_busy_without_an_error) {
   const std::string port = port_in(server.line());
   for (const char* size : {"1", "64", "100000"}) {
     program client({load, "echo", "--port", port, "--connections", "150", "--size", size,
-                    "--duration", "0.3", "--warmup", "0.1", "--server-pid", server.pid(), "--loop",
+                    "--duration", "0.5", "--warmup", "0.1", "--server-pid", server.pid(), "--loop",
                     GetParam(), "--json", "-"});
     const std::string report = client.line();
     EXPECT_EQ(client.exit_status(), 0) << report;
@@ -151,7 +151,7 @@ class canned_server {
 
 std::string http_report(const canned_server& server, const char* depth, int expected_exit) {
   program client({load, "http", "--port", server.port(), "--path", "/x", "--depth", depth,
-                  "--connections", "1", "--duration", "0.2", "--warmup", "0", "--json", "-"});
+                  "--connections", "1", "--duration", "0.5", "--warmup", "0", "--json", "-"});
   const std::string report = client.line();
   EXPECT_EQ(client.exit_status(), expected_exit) << report;
   return report;

@@ -89,6 +89,11 @@ void line(std::string& text, const char* name, const char* format, Values... val
   text += whole;
 }
 
+// Percent of the measured time.
+double share(std::uint64_t ns, const result& r) {
+  return r.seconds > 0 ? static_cast<double>(ns) / r.seconds / 1e7 : 0;
+}
+
 double micro(std::uint64_t ns) {
   return static_cast<double>(ns) / 1e3;
 }
@@ -140,9 +145,9 @@ std::string as_text(session& s) {
        milli(m.longest_wait()), milli(m.longest_early_wait()));
   if (r.server) {
     line(text, "server CPU", "%.0f ns per message  (%.0f %% of a core)",
-         per(static_cast<double>(r.server->cpu_ns), m.messages()),
-         r.seconds > 0 ? static_cast<double>(r.server->cpu_ns) / r.seconds / 1e7 : 0);
+         per(static_cast<double>(r.server->cpu_ns), m.messages()), share(r.server->cpu_ns, r));
   }
+  line(text, "client CPU", "%.0f %% of a core", share(r.client.cpu_ns, r));
   for (int code = 0; code < meter::statuses_end; code++) {
     if (m.count_of(code) == 0) continue;
     line(text, ("status " + std::to_string(code)).c_str(), "%llu",

@@ -168,6 +168,7 @@ void session::finish(std::uint64_t now) {
     result_.seconds = static_cast<double>(now - phase_started_) / 1e9;
     const std::optional<process_time> server = read_server();
     if (server_before_ && server) result_.server = *server - *server_before_;
+    if (meter_.messages() == 0) meter_.failed("no answer came within the measured time");
     result_.client = read_process_time(getpid()).value_or(process_time{}) - client_before_;
   }
   for (const connection& c : connections_) {
