@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "gyre/io/run.h"
+#include "gyre/net/tcp.h"
+#include "gyre/runtime/scope.h"
+
+namespace {
+
+std::atomic<std::uint64_t> allocations = 0;
+
+void* counted(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* block = std::malloc(size)) return block;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+// Replaces the heap of this whole program, to see who uses it.
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* block) noexcept {
+  std::free(block);
+}
+void operator delete[](void* block) noexcept {
+  std::free(block);
+}
+void operator delete(void* block, std::size_t) noexcept {
+  std::free(block);
+}
+void operator delete[](void* block, std::size_t) noexcept {
+  std::free(block);
+}
+
+namespace {
+
+using buffer = std::array<std::byte, 64>;
+
+gyre::task<> echo(gyre::tcp_stream stream) {
+  buffer bytes;
+  while (auto got = co_await stream.read_some(bytes))
+    if (*got == 0 || !co_await stream.write_all(std::span(bytes).first(*got))) break;
+}
+
+gyre::task<> accept_all(gyre::tcp_listener& listener, gyre::scope& connections) {
+  while (auto stream = co_await listener.accept()) connections.spawn(echo(*std::move(stream)));
+}
+
+gyre::task<> ping(gyre::tcp_stream& stream, int messages) {
+  buffer bytes{};
+  for (int i = 0; i < messages; ++i) {
+    (co_await stream.write_all(bytes)).value();
+    if ((co_await stream.read_exactly(bytes)).value() != bytes.size())
+      throw std::runtime_error("the stream ended");
+  }
+}
+
+gyre::task<> ping_all(std::vector<gyre::tcp_stream>& streams, int messages) {
+  co_await gyre::with_scope([&](gyre::scope& clients) -> gyre::task<> {
+    for (gyre::tcp_stream& stream : streams) clients.spawn(ping(stream, messages));
+    co_return;
+  });
+}
+
+struct cost {
+  double allocations = 0;
+  double syscalls = 0;
+};
+
+/// What a message costs once everything has been used: server and clients are on one loop.
+gyre::task<cost> measure(int connections, int messages) {
+  auto listener = gyre::tcp_listener::bind(gyre::endpoint::loopback_v4(0)).value();
+  cost found;
+  co_await gyre::with_scope([&](gyre::scope& server) -> gyre::task<> {
+    server.spawn(accept_all(listener, server));
+    std::vector<gyre::tcp_stream> streams;
+    for (int i = 0; i < connections; ++i)
+      streams.push_back((co_await gyre::tcp_stream::connect(listener.local().value())).value());
+    co_await ping_all(streams, 10);
+
+    const std::uint64_t allocations_before = allocations.load();
+    const std::uint64_t syscalls_before = gyre::loop::current().kernel().counters().syscalls;
+    co_await ping_all(streams, messages);
+    const double total = static_cast<double>(connections) * messages;
+    found.allocations = static_cast<double>(allocations.load() - allocations_before) / total;
+    found.syscalls =
+        static_cast<double>(gyre::loop::current().kernel().counters().syscalls - syscalls_before) /
+        total;
+    server.request_stop();
+  });
+  co_return found;
+}
+
+cost measure_on(gyre::backend_choice backend, int connections, int messages) {
+  gyre::run_options options;
+  options.backend = backend;
+  return gyre::run(measure(connections, messages), options);
+}
+
+// Under AddressSanitizer every frame comes from the heap, on purpose.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool frames_are_pooled = false;
+#else
+constexpr bool frames_are_pooled = true;
+#endif
+#else
+constexpr bool frames_are_pooled = true;
+#endif
+
+class SteadyState : public testing::TestWithParam<gyre::backend_choice> {};
+
+TEST_P(SteadyState, AnEchoedMessageAllocatesNothing) {
+  const cost found = measure_on(GetParam(), 8, 2000);
+  if (frames_are_pooled) {
+    EXPECT_EQ(found.allocations, 0);
+  }
+}
+
+std::string name_of(const testing::TestParamInfo<gyre::backend_choice>& each) {
+  if (each.param == gyre::backend_choice::uring) return "uring";
+  return each.param == gyre::backend_choice::epoll ? "epoll" : "threads";
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, SteadyState,
+                         testing::Values(gyre::backend_choice::uring, gyre::backend_choice::epoll,
+                                         gyre::backend_choice::threads),
+                         name_of);
+
+// The client's half is counted too: a server alone needs less.
+TEST(SteadyStateOnUring, FiveHundredConnectionsTakeLessThanATenthOfASyscallAMessage) {
+  const cost found = measure_on(gyre::backend_choice::uring, 500, 40);
+  EXPECT_LE(found.syscalls, 0.1);
+  RecordProperty("syscalls_per_message", std::to_string(found.syscalls));
+}
+
+}  // namespace
