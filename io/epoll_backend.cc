@@ -308,6 +308,9 @@ void epoll_backend::happened(const epoll_event& event) noexcept {
     return;
   }
   if (event.events & (events_ended | EPOLLPRI)) watched.short_read = exhaustion::tells_not;
+  // First, while there is what they wait for.
+  if (!watched.polling.empty()) [[unlikely]]
+    serve_polling(watched);
   if (event.events & (EPOLLIN | EPOLLPRI | events_ended)) {
     watched.readable = true;
     serve(watched, reading, fd);
@@ -316,8 +319,6 @@ void epoll_backend::happened(const epoll_event& event) noexcept {
     watched.writable = true;
     serve(watched, writing, fd);
   }
-  if (!watched.polling.empty()) [[unlikely]]
-    serve_polling(watched);
 }
 
 // One after the other, until the descriptor is not ready any more.
