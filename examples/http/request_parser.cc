@@ -159,7 +159,7 @@ int request_parser::field_complete() noexcept {
   if (head_size_ > 0) return 0;
   const std::string_view name = text(name_);
   // llhttp is lenient here; a proxy in front of us may read such a name differently.
-  if (name.empty() || name.back() == ' ') return fail(status::bad_request);
+  if (name.empty() || name.find(' ') != std::string_view::npos) return fail(status::bad_request);
   field_ = field_named(name);
   value_ = extent();
   return 0;

@@ -23,7 +23,7 @@ class validators {
  private:
   std::int64_t seconds_;
   date modified_;
-  std::array<char, 40> tag_;
+  std::array<char, 48> tag_;
   std::size_t tag_size_;
 };
 

@@ -1,0 +1,126 @@
+#include "gyre/tests/http/client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+
+namespace http {
+namespace {
+
+constexpr int patience_seconds = 60;
+
+answer parse_head(std::string_view head) {
+  answer made;
+  std::from_chars(head.data() + sizeof "HTTP/1.1", head.data() + head.size(), made.status);
+  std::size_t line_begin = head.find("\r\n") + 2;
+  while (line_begin < head.size()) {
+    const std::size_t line_end = head.find("\r\n", line_begin);
+    const std::string_view line = head.substr(line_begin, line_end - line_begin);
+    const std::size_t colon = line.find(": ");
+    std::string name(line.substr(0, colon));
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (colon != std::string_view::npos) made.fields[name] = line.substr(colon + 2);
+    line_begin = line_end + 2;
+  }
+  return made;
+}
+
+}  // namespace
+
+std::string answer::field(const std::string& name) const {
+  const auto found = fields.find(name);
+  return found == fields.end() ? std::string() : found->second;
+}
+
+client::client(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const timeval patience = {patience_seconds, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw std::system_error(errno, std::generic_category(), "connect");
+}
+
+client::~client() {
+  if (fd_ >= 0) close(fd_);
+}
+
+bool client::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+bool client::receive_more() {
+  std::array<char, 65536> buffer;
+  const ssize_t count = recv(fd_, buffer.data(), buffer.size(), 0);
+  if (count <= 0) return false;
+  received_.append(buffer.data(), static_cast<std::size_t>(count));
+  return true;
+}
+
+answer client::receive(bool head_only) {
+  std::size_t head_end = std::string::npos;
+  while ((head_end = received_.find("\r\n\r\n")) == std::string::npos)
+    if (!receive_more()) return {};
+  answer made = parse_head(std::string_view(received_).substr(0, head_end + 2));
+  received_.erase(0, head_end + 4);
+  const std::string length = made.field("content-length");
+  std::size_t size = 0;
+  if (!head_only) std::from_chars(length.data(), length.data() + length.size(), size);
+  while (received_.size() < size && receive_more()) continue;
+  made.complete = received_.size() >= size;
+  made.body = received_.substr(0, size);
+  received_.erase(0, size);
+  return made;
+}
+
+std::string client::receive_all() {
+  while (receive_more()) continue;
+  return std::exchange(received_, {});
+}
+
+bool client::is_closed() {
+  std::array<char, 1> byte;
+  errno = 0;
+  const ssize_t count = recv(fd_, byte.data(), byte.size(), 0);
+  return received_.empty() && (count == 0 || (count < 0 && errno == ECONNRESET));
+}
+
+void client::half_close() {
+  shutdown(fd_, SHUT_WR);
+}
+
+void client::reset() {
+  const linger at_once = {1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close(std::exchange(fd_, -1));
+}
+
+void client::shrink_receive_buffer(int bytes) {
+  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+answer get(std::uint16_t port, std::string_view target, std::string_view fields,
+           std::string_view method) {
+  client connection(port);
+  connection.send(std::string(method) + " " + std::string(target) +
+                  " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + std::string(fields) +
+                  "\r\n");
+  return connection.receive(method == "HEAD");
+}
+
+}  // namespace http

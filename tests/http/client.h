@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace http {
+
+/// An answer as it came. `status` is 0 when the connection ended before its head was complete.
+class answer {
+ public:
+  answer() noexcept {}
+
+  int status = 0;
+  std::map<std::string, std::string> fields;  ///< by name in lower case
+  std::string body;
+  bool complete = false;  ///< as many bytes as Content-Length said
+
+  /// The value of a field, empty when it is not there.
+  std::string field(const std::string& name) const;
+};
+
+/// A client that does as it is told, right or wrong. Blocks, with a bound that is never reached
+/// unless something is broken.
+class client {
+ public:
+  explicit client(std::uint16_t port);
+  client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  client& operator=(client&&) = delete;
+  ~client();
+
+  /// Sends all of it. False when the server has closed the connection.
+  bool send(std::string_view bytes);
+  /// The next answer. `head_only`: to a HEAD, that has no body.
+  answer receive(bool head_only = false);
+  /// Everything until the server closes the connection.
+  std::string receive_all();
+  /// Whether the server has closed the connection, or does so before it sends anything else.
+  bool is_closed();
+
+  /// Sends no more, still reads.
+  void half_close();
+  /// Ends with a reset instead of the usual close.
+  void reset();
+  /// The kernel takes at most about so many bytes for the client before it reads them. Call it
+  /// right at the start.
+  void shrink_receive_buffer(int bytes);
+
+ private:
+  bool receive_more();
+
+  int fd_;
+  std::string received_;
+};
+
+/// One request on a connection of its own.
+answer get(std::uint16_t port, std::string_view target, std::string_view fields = {},
+           std::string_view method = "GET");
+
+}  // namespace http
