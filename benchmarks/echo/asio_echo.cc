@@ -16,6 +16,11 @@ namespace {
 
 using asio::ip::tcp;
 
+// Asio takes one connection per accept that is outstanding and turn of its reactor, and a turn
+// serves 128 sockets at most: with one outstanding accept thousands of busy connections starve the
+// new ones for seconds.
+constexpr int accepts = 64;
+
 class connection : public std::enable_shared_from_this<connection> {
  public:
   explicit connection(tcp::socket socket) : socket_(std::move(socket)) {}
@@ -54,7 +59,7 @@ int main(int argc, char** argv) {
   const echo_options options = echo_parse_options(argc, argv);
   asio::io_context context(1);
   tcp::acceptor acceptor(context, tcp::v4(), echo_listen(&options));
-  accept(acceptor);
+  for (int i = 0; i < accepts; i++) accept(acceptor);
   echo_announce(acceptor.native_handle());
   if (!options.spin) {
     context.run();

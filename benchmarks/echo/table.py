@@ -21,18 +21,23 @@ COLUMNS = [
 NOISE = 0.02
 
 
+def present(reports):
+    """Without the rounds in which the server failed."""
+    return [r for r in reports if r is not None]
+
+
 def ratios(mine, base, value):
-    """Median, least and most of value(mine)/value(base), round by round."""
-    each = [value(a) / value(b) for a, b in zip(mine, base) if value(b) > 0]
+    """Median, least and most of value(mine)/value(base), round by round. None: no round has both."""
+    each = [value(a) / value(b) for a, b in zip(mine, base) if a and b and value(b) > 0]
     if not each:
         return None
     return statistics.median(each), min(each), max(each)
 
 
 def longest_wait_ms(reports):
-    """From the first connect on; nothing when there are no reports."""
-    waits = [max(r["longest_wait_ns"], r["longest_early_wait_ns"]) for r in reports]
-    return max(waits) / 1e6 if waits else None
+    """From the first connect on."""
+    return max(max(r["longest_wait_ns"], r["longest_early_wait_ns"])
+               for r in present(reports)) / 1e6
 
 
 def disturbed(report):
@@ -42,30 +47,36 @@ def disturbed(report):
 
 
 def undisturbed(reports):
-    return [r for r in reports if not disturbed(r)]
+    return [r for r in present(reports) if not disturbed(r)]
+
+
+def median_text(reports, value, digits):
+    numbers = [value(r) for r in present(reports)]
+    return f"{statistics.median(numbers):.{digits}f}" if numbers else "failed"
 
 
 def cell_text(reports, base, column):
     _, _, value, digits = column
-    text = f"{statistics.median(map(value, reports)):.{digits}f}"
-    ratio = ratios(reports, base, value) if base is not None else None
-    if ratio:
-        text += f" {ratio[0]:.2f} [{ratio[1]:.2f}..{ratio[2]:.2f}]"
-    return text
+    text = median_text(reports, value, digits)
+    return f"{text} {ratio_text(ratios(reports, base, value))}".rstrip()
+
+
+def ratio_text(ratio):
+    return f"{ratio[0]:.2f} [{ratio[1]:.2f}..{ratio[2]:.2f}]" if ratio else ""
 
 
 def cell_lines(size, connections, results, rounds):
     """The table of one cell: results is contender -> list of reports, one a round."""
-    base = results.get(BASE)
+    base = results.get(BASE, [])
     head = [f"{size} B x {connections}"]
     head += [f"{name} {unit}".strip() for name, unit, _, _ in COLUMNS]
     head += ["longest wait ms", "disturbed"]
     rows = [head]
     for name, reports in results.items():
-        others = base if name != BASE else None
+        others = base if name != BASE else []
         row = ["  " + name] + [cell_text(reports, others, column) for column in COLUMNS]
-        row.append(f"{longest_wait_ms(reports):.0f}")
-        row.append(f"{sum(map(disturbed, reports))} of {rounds}")
+        row.append(f"{longest_wait_ms(reports):.0f}" if present(reports) else "failed")
+        row.append(f"{len(reports) - len(undisturbed(reports))} of {rounds}")
         rows.append(row)
     return aligned(rows)
 
