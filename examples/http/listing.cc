@@ -14,8 +14,6 @@
 namespace http {
 namespace {
 
-constexpr std::size_t names_max = 10'000;
-
 class names {
  public:
   names() noexcept {}
@@ -24,7 +22,7 @@ class names {
   bool complete = true;
 };
 
-gyre::result<names> read_names(gyre::descriptor& directory) {
+gyre::result<names> read_names(gyre::descriptor& directory, std::size_t names_max) {
   // readdir closes the descriptor it reads and moves its position: it gets one of its own.
   const int own = openat(directory.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (own < 0) return gyre::errno_error(errno);
@@ -85,8 +83,9 @@ std::string escape_html(std::string_view text) {
   return escaped;
 }
 
-gyre::result<std::string> list_directory(gyre::descriptor& directory, std::string_view path) {
-  const auto names = read_names(directory);
+gyre::result<std::string> list_directory(gyre::descriptor& directory, std::string_view path,
+                                         std::size_t names_max) {
+  const auto names = read_names(directory, names_max);
   if (!names) return names.error();
   const bool at_root = path == ".";
   const std::string title = escape_html(at_root ? "/" : "/" + std::string(path));

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +31,13 @@ answer parse_head(std::string_view head) {
     line_begin = line_end + 2;
   }
   return made;
+}
+
+std::uint64_t length_of(const answer& head) {
+  const std::string length = head.field("content-length");
+  std::uint64_t size = 0;
+  std::from_chars(length.data(), length.data() + length.size(), size);
+  return size;
 }
 
 }  // namespace
@@ -72,20 +80,35 @@ bool client::receive_more() {
   return true;
 }
 
-answer client::receive(bool head_only) {
+answer client::receive_head() {
   std::size_t head_end = std::string::npos;
   while ((head_end = received_.find("\r\n\r\n")) == std::string::npos)
     if (!receive_more()) return {};
   answer made = parse_head(std::string_view(received_).substr(0, head_end + 2));
   received_.erase(0, head_end + 4);
-  const std::string length = made.field("content-length");
-  std::size_t size = 0;
-  if (!head_only) std::from_chars(length.data(), length.data() + length.size(), size);
+  return made;
+}
+
+answer client::receive(bool head_only) {
+  answer made = receive_head();
+  const std::uint64_t size = head_only ? 0 : length_of(made);
   while (received_.size() < size && receive_more()) continue;
   made.complete = received_.size() >= size;
   made.body = received_.substr(0, size);
   received_.erase(0, size);
   return made;
+}
+
+bool client::receive_streaming(const std::function<void(std::string_view)>& take) {
+  std::uint64_t left = length_of(receive_head());
+  while (left > 0) {
+    if (received_.empty() && !receive_more()) return false;
+    const std::string_view piece = std::string_view(received_).substr(0, left);
+    take(piece);
+    left -= piece.size();
+    received_.erase(0, piece.size());
+  }
+  return true;
 }
 
 std::string client::receive_all() {
@@ -98,6 +121,11 @@ bool client::is_closed() {
   errno = 0;
   const ssize_t count = recv(fd_, byte.data(), byte.size(), 0);
   return received_.empty() && (count == 0 || (count < 0 && errno == ECONNRESET));
+}
+
+bool client::hears_within(std::chrono::milliseconds time) const {
+  pollfd readable = {fd_, POLLIN, 0};
+  return poll(&readable, 1, static_cast<int>(time.count())) > 0;
 }
 
 void client::half_close() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -37,10 +38,14 @@ class client {
   bool send(std::string_view bytes);
   /// The next answer. `head_only`: to a HEAD, that has no body.
   answer receive(bool head_only = false);
+  /// The next answer; its body is handed to `take` as it comes. False when it is cut off.
+  bool receive_streaming(const std::function<void(std::string_view)>& take);
   /// Everything until the server closes the connection.
   std::string receive_all();
   /// Whether the server has closed the connection, or does so before it sends anything else.
   bool is_closed();
+  /// Whether anything comes, or the end, within the time.
+  bool hears_within(std::chrono::milliseconds time) const;
 
   /// Sends no more, still reads.
   void half_close();
@@ -52,6 +57,7 @@ class client {
 
  private:
   bool receive_more();
+  answer receive_head();
 
   int fd_;
   std::string received_;
