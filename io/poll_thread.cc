@@ -108,17 +108,16 @@ void poll_thread::kick() noexcept {
 }
 
 void poll_thread::run() noexcept {
-  while (take_changes()) {
-    settle(poll());
-    if (std::exchange(wake_due_, false)) home_.wake();
-  }
+  while (take_changes()) settle(poll());
 }
 
+// An arrival whose wait was given up already is not waited for: the kick for it may be over.
 bool poll_thread::take_changes() noexcept {
   const std::lock_guard lock(mutex_);
   while (operation* arrived = arrived_.pop()) {
     waiting_.push(*arrived);
     ++waiting_count_;
+    if (arrived->backend_slot == slot_unwanted) release(*arrived, 0);
   }
   return !ending_;
 }
@@ -180,9 +179,10 @@ void poll_thread::release(operation& operation, int error) noexcept {
   waiting_.remove(operation);
   --waiting_count_;
   operation.backend_slot = static_cast<std::uint32_t>(error);
-  if (done_.empty()) wake_due_ = true;
+  const bool first = done_.empty();
   done_.push(operation);
   any_done_.store(true, std::memory_order_release);
+  if (first) home_.wake();
 }
 
 }  // namespace gyre

@@ -74,7 +74,6 @@ class poll_thread {
   // in it once, however many wait for it, since there must not be more entries than RLIMIT_NOFILE.
   std::vector<pollfd> polled_;         // the first is kick_fd_
   std::vector<std::size_t> index_of_;  // by descriptor; 0 for those not polled
-  bool wake_due_ = false;
 };
 
 }  // namespace gyre

@@ -1,0 +1,197 @@
+#include "gyre/io/offload_pool.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <semaphore>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "gyre/io/descriptor.h"
+#include "gyre/io/epoll_backend.h"
+#include "gyre/io/file_ops.h"
+#include "gyre/io/thread_backend.h"
+#include "gyre/runtime/run_on.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/task.h"
+
+// What blocks, through each of the backends that have such a pool.
+namespace gyre {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned threads_max = 4;
+
+/// Operations that block until they are let go, and what has become of them.
+class blocked {
+ public:
+  class wait final : public operation {
+   public:
+    wait(blocked& owner, descriptor_users* users) noexcept : operation(users), owner_(owner) {}
+    result<std::size_t> await_resume() noexcept { return outcome_size(); }
+
+    void prepare(io_uring_sqe&) noexcept override {}
+    int perform() noexcept override {
+      ++owner_.running_;
+      owner_.gate_.acquire();
+      return 1;
+    }
+    readiness ready_when() const noexcept override { return readiness::none(); }
+    const char* name() const noexcept override { return "wait"; }
+
+   private:
+    blocked& owner_;
+  };
+
+  void spawn_into(scope& children, unsigned count, descriptor_users* users = nullptr) {
+    for (unsigned i = 0; i < count; ++i) {
+      children.spawn([this, users]() -> task<> {
+        const auto ended = co_await wait(*this, users);
+        ++(ended ? delivered : cancelled);
+      });
+    }
+  }
+
+  /// Waits until each thread has one.
+  task<> fill(scope& children) {
+    spawn_into(children, threads_max);
+    co_await all_run();
+  }
+  task<> all_run() {
+    while (running_ < threads_max) (co_await sleep_for(100us)).value();
+  }
+  void let_go(unsigned count = threads_max) { gate_.release(count); }
+
+  unsigned delivered = 0;
+  unsigned cancelled = 0;
+
+ private:
+  std::atomic<unsigned> running_ = 0;
+  std::counting_semaphore<> gate_{0};
+};
+
+class pool_of : public testing::TestWithParam<std::string> {
+ protected:
+  void run(task<> test) {
+    loop home(make());
+    run_on(home, std::move(test));
+    EXPECT_EQ(home.kernel().counters().submitted, home.kernel().counters().completed);
+  }
+
+ private:
+  static std::unique_ptr<backend> make() {
+    if (GetParam() == "epoll") return epoll_backend::create(epoll_options()).value();
+    return thread_backend::create(thread_options()).value();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(backend, pool_of, testing::Values("epoll", "threads"),
+                         [](const auto& tested) { return tested.param; });
+
+TEST_P(pool_of, performs_more_than_it_has_threads) {
+  run([]() -> task<> {
+    descriptor zeros(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    std::array<std::byte, 1000> bytes;
+    bytes.fill(std::byte{1});
+    co_await with_scope([&](scope& children) -> task<> {
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        children.spawn([&, i]() -> task<> {
+          const auto one = std::span(bytes).subspan(i, 1);
+          EXPECT_EQ((co_await op::read_at(zeros, one, i)).value(), 1U);
+        });
+      }
+      co_return;
+    });
+    for (const std::byte each : bytes) EXPECT_EQ(each, std::byte{0});
+  }());
+}
+
+TEST_P(pool_of, gives_back_at_once_what_it_has_not_begun) {
+  run([]() -> task<> {
+    blocked first;
+    blocked behind;
+    co_await with_scope([&](scope& children) -> task<> {
+      co_await first.fill(children);
+      co_await with_scope([&](scope& queued) -> task<> {
+        behind.spawn_into(queued, 1000);
+        co_await yield();
+        queued.request_stop();
+      });
+      EXPECT_EQ(behind.cancelled, 1000U);
+      EXPECT_EQ(first.delivered, 0U);
+      first.let_go();
+    });
+    EXPECT_EQ(first.delivered, threads_max);
+  }());
+}
+
+TEST_P(pool_of, delivers_what_was_running_when_it_was_stopped) {
+  run([]() -> task<> {
+    blocked running;
+    co_await with_scope([&](scope& children) -> task<> {
+      co_await running.fill(children);
+      children.request_stop();
+      co_await yield();
+      EXPECT_EQ(running.delivered + running.cancelled, 0U) << "the kernel may still be at it";
+      running.let_go();
+    });
+    EXPECT_EQ(running.delivered, threads_max);
+  }());
+}
+
+TEST_P(pool_of, a_close_ends_what_is_queued_and_awaits_what_runs) {
+  run([]() -> task<> {
+    descriptor file(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    blocked uses;
+    bool closed = false;
+    co_await with_scope([&](scope& children) -> task<> {
+      uses.spawn_into(children, 3 * threads_max, &file.users());
+      co_await uses.all_run();
+      children.spawn([&]() -> task<> {
+        (co_await file.close()).value();
+        closed = true;
+      });
+      while (uses.cancelled < 2 * threads_max) co_await yield();
+      EXPECT_FALSE(closed);
+      uses.let_go();
+    });
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(uses.delivered, threads_max);
+  }());
+}
+
+/// Whether the thread whose folder in /proc this is gets neither SIGINT nor SIGTERM.
+bool blocks_signals(const std::filesystem::path& thread) {
+  constexpr unsigned long both = 1UL << (SIGINT - 1) | 1UL << (SIGTERM - 1);
+  std::ifstream status(thread / "status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("SigBlk:"))
+      return (std::stoul(line.substr(7), nullptr, 16) & both) == both;
+  return false;
+}
+
+TEST_P(pool_of, its_threads_get_no_signals) {
+  run([]() -> task<> {
+    blocked running;
+    co_await with_scope([&](scope& children) -> task<> {
+      co_await running.fill(children);
+      unsigned blocking = 0;
+      for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task"))
+        blocking += blocks_signals(thread.path()) ? 1 : 0;
+      EXPECT_GE(blocking, threads_max);
+      running.let_go();
+    });
+  }());
+}
+
+}  // namespace
+}  // namespace gyre
