@@ -266,6 +266,23 @@ GYRE_TEST(tcp_transfer, a_shutdown_ends_a_read_that_waits) {
   });
 }
 
+GYRE_TEST(tcp_transfer, reading_can_be_ended_and_gives_what_has_arrived_before) {
+  tcp_pair pair = co_await connect_pair();
+  std::array<std::byte, 10> buffer;
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(
+        [&]() -> task<> { EXPECT_EQ((co_await pair.client.read_some(buffer)).value(), 0U); });
+    (void)co_await sleep_for(1ms);
+    pair.client.shutdown_read().value();
+  });
+  (co_await pair.client.write_all(bytes_of("early"))).value();
+  std::array<std::byte, 1> first;
+  EXPECT_EQ((co_await pair.server.read_exactly(first)).value(), 1U);
+  pair.server.shutdown_read().value();
+  EXPECT_EQ((co_await pair.server.read_exactly(buffer)).value(), 4U);
+  EXPECT_EQ((co_await pair.server.read_some(buffer)).value(), 0U);
+}
+
 GYRE_TEST(tcp_transfer, a_stream_can_be_moved_between_operations) {
   tcp_pair pair = co_await connect_pair();
   std::array<std::byte, 2> buffer;
