@@ -35,7 +35,6 @@ connection::connection(core& home, gyre::tcp_stream stream) noexcept
   link_ = &home.connections;
   if (next_) next_->link_ = &next_;
   home.connections = this;
-  ++home.counters.open;
 }
 
 connection::~connection() {
@@ -43,12 +42,17 @@ connection::~connection() {
   if (next_) next_->link_ = link_;
   --home_.counters.open;
   home_.room.set();
-  if (home_.stopping.is_set() && !home_.connections) home_.finished.set();
+  if (home_.stopping.is_set() && home_.counters.open == 0) home_.finished.set();
 }
 
 void connection::drain() noexcept {
-  // From here on a read gets what has arrived already, and then the end of the stream.
-  if (reading_ && phase_ == phase::idle) (void)stream_.shutdown_read();
+  if (reading_ && phase_ == phase::idle) await_nothing_more();
+}
+
+/// From here on a read gets what has arrived already, and then the end of the stream: a request
+/// that was sent in time is answered, and nobody is waited for.
+void connection::await_nothing_more() noexcept {
+  (void)stream_.shutdown_read();
 }
 
 void connection::enter(phase phase) noexcept {
@@ -62,6 +66,7 @@ void connection::enter(phase phase) noexcept {
 gyre::task<> connection::run() {
   if (!stream_.set_no_delay(true)) co_return;
   while (!closing_) {
+    if (phase_ == phase::idle && home_.stopping.is_set()) await_nothing_more();
     reading_ = true;
     const auto got =
         co_await gyre::with_deadline(stream_.read_some(input_.free_space()), deadline_);

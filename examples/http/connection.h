@@ -26,8 +26,8 @@ class connection {
   /// Serves until the client or a limit ends it. The socket is closed by the destructor.
   gyre::task<> run();
 
-  /// The server is about to end: when no request is under way there is nothing to wait for. A
-  /// request that has arrived but was not read yet is still answered.
+  /// The server is about to end. A connection without a request under way ends now, others with
+  /// their answer.
   void drain() noexcept;
   connection* next() const noexcept { return next_; }
 
@@ -35,6 +35,7 @@ class connection {
   enum class phase : std::uint8_t { idle, head, body };
 
   void enter(phase phase) noexcept;
+  void await_nothing_more() noexcept;
   gyre::task<bool> take(gyre::result<std::size_t> got);
   gyre::task<bool> answer_one(request_parser::progress progress);
   gyre::task<bool> begin_body();

@@ -42,11 +42,12 @@ class core {
   std::optional<static_files> files;
   connection* connections = nullptr;  ///< all that are open
 
-  gyre::event port_known;  ///< the first core listens, the others can follow
-  gyre::event stopping;    ///< accept no more, finish what is in progress
-  gyre::event finished;    ///< the last connection is closed, or there is no more time for them
-  gyre::event room;        ///< a connection was closed
-  gyre::event all_ended;   ///< on the first core: no other core has connections any more
+  gyre::event port_known;    ///< the first core listens, the others can follow
+  gyre::event stopping;      ///< accept no more, finish what is in progress
+  gyre::event accepted_all;  ///< no more connections come
+  gyre::event finished;      ///< the last connection is closed, or there is no more time for them
+  gyre::event room;          ///< a connection was closed
+  gyre::event all_ended;     ///< on the first core: no other core has connections any more
 };
 
 }  // namespace http

@@ -82,10 +82,12 @@ gyre::task<> server::serve_until_stopped(core& home) {
   co_await gyre::with_scope([&](gyre::scope& connections) -> gyre::task<> {
     connections.spawn(accept_all(home, listener, connections));
     (void)co_await home.stopping.wait();
+    // A connection that is accepted at this very moment is not lost, but served.
     (void)co_await listener.close();
     home.room.set();
+    (void)co_await home.accepted_all.wait();
     for (connection* each = home.connections; each; each = each->next()) each->drain();
-    if (home.connections)
+    if (home.counters.open > 0)
       (void)co_await gyre::with_timeout(wait_for(home.finished), settings_.limits.drain_time);
     connections.request_stop();
   });
@@ -117,6 +119,12 @@ gyre::task<gyre::tcp_listener> server::listen(core& home) {
 
 gyre::task<> server::accept_all(core& home, gyre::tcp_listener& listener,
                                 gyre::scope& connections) {
+  co_await accept_until_stopped(home, listener, connections);
+  home.accepted_all.set();
+}
+
+gyre::task<> server::accept_until_stopped(core& home, gyre::tcp_listener& listener,
+                                          gyre::scope& connections) {
   bool said = false;
   while (!home.stopping.is_set()) {
     if (home.counters.open >= home.connections_max) {
@@ -129,6 +137,7 @@ gyre::task<> server::accept_all(core& home, gyre::tcp_listener& listener,
     auto stream = co_await listener.accept();
     if (stream) {
       ++home.counters.accepted;
+      ++home.counters.open;  // from here on: the task has not run yet when the next one is accepted
       connections.spawn(serve_connection(home, *std::move(stream)));
       continue;
     }

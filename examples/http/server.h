@@ -35,6 +35,8 @@ class server {
   gyre::task<> serve_until_stopped(core& home);
   gyre::task<gyre::tcp_listener> listen(core& home);
   gyre::task<> accept_all(core& home, gyre::tcp_listener& listener, gyre::scope& connections);
+  gyre::task<> accept_until_stopped(core& home, gyre::tcp_listener& listener,
+                                    gyre::scope& connections);
   gyre::task<> obey_signals();
   void report_end(core& home);
 
