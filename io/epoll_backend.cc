@@ -132,7 +132,9 @@ bool epoll_backend::submit(operation& operation) noexcept {
 epoll_backend::outcome epoll_backend::begin(operation& operation) noexcept {
   const readiness awaited = operation.ready_when();
   if (awaited.fd < 0) {
-    return operation.policy() == ring_policy::perform ? attempt(operation) : offload(operation);
+    const bool blocks = awaited.events == 0;  // else its descriptor is closed
+    return blocks && operation.policy() == ring_policy::submit ? offload(operation)
+                                                               : attempt(operation);
   }
   const stage direction = direction_of(awaited.events);
   watched* const known = knows(operation, awaited.fd) ? &watched_[awaited.fd] : nullptr;

@@ -73,7 +73,8 @@ bool thread_backend::submit(operation& operation) noexcept {
 
 thread_backend::outcome thread_backend::begin(operation& operation) noexcept {
   const readiness awaited = operation.ready_when();
-  if (awaited.fd < 0 && operation.policy() == ring_policy::perform) {
+  const bool blocks = awaited.events == 0;
+  if (awaited.fd < 0 && (!blocks || operation.policy() == ring_policy::perform)) {
     ++counters_.syscalls;
     return operation.perform();
   }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
@@ -69,6 +70,8 @@ class some_test_runs : public testing::EmptyTestEventListener {
 };
 
 const bool listening = [] {
+  // With the first thread ThreadSanitizer starts one of its own, which would seem left behind.
+  std::thread([] {}).join();
   testing::UnitTest::GetInstance()->listeners().Append(new some_test_runs);
   return true;
 }();
