@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -23,7 +24,8 @@ class posted_call final : public message {
 
  private:
   void delivered() noexcept override {
-    function_();
+    // A loop also delivers what it finds at its end, when it runs no more.
+    if (loop::current_or_null()) function_();
     delete this;
   }
 
@@ -73,13 +75,12 @@ class core_group final : public cores {
     try {
       loop home(make_backend(options_.backend, options_.uring,
                              [this](std::string_view sentence) { say_once(sentence); }));
-      if (!enter(core, home)) return;
       struct leaving {
         core_group& group;
         unsigned core;
         ~leaving() { group.leave(core); }
       } leave{*this, core};
-      run_on(home, make_(*this, core));
+      if (enter(core, home)) run_on(home, make_(*this, core));
     } catch (...) {
       fail(std::current_exception());
     }
@@ -91,9 +92,14 @@ class core_group final : public cores {
     if (said_.emplace(sentence).second) say(options_.log, sentence);
   }
 
+  // No main task begins before all loops are there: what is posted to one finds it. False when one
+  // could not be had.
   bool enter(unsigned core, loop& home) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     loops_[core] = &home;
+    ++entered_;
+    change_.notify_all();
+    change_.wait(lock, [this] { return entered_ == count() || failure_; });
     return !failure_;
   }
 
@@ -106,6 +112,7 @@ class core_group final : public cores {
     {
       const std::lock_guard lock(mutex_);
       if (!failure_) failure_ = std::move(why);
+      change_.notify_all();
     }
     post_to_each([](unsigned) {
       if (scope* root = loop::current().root()) root->request_stop();
@@ -120,6 +127,8 @@ class core_group final : public cores {
   const run_options& options_;
   main_function make_;
   std::mutex mutex_;
+  std::condition_variable change_;
+  unsigned entered_ = 0;
   std::vector<loop*> loops_;
   std::exception_ptr failure_;
   std::set<std::string, std::less<>> said_;

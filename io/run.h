@@ -58,8 +58,8 @@ class cores {
 };
 
 /// Runs `make(cores, core)` as the main task of each of `options.cores` loops, the first on this
-/// thread. Returns when all have ended. When one throws, or no backend can be had for it, the
-/// others are asked to stop, and its exception is thrown.
+/// thread. None begins before all loops are there. Returns when all have ended. When one throws, or
+/// no backend can be had for it, the others are asked to stop, and its exception is thrown.
 void run_on_cores(const run_options& options,
                   std::function<task<void>(cores&, unsigned core)> make);
 

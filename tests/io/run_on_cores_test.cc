@@ -1,0 +1,88 @@
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "gyre/io/run.h"
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/task.h"
+
+// Several loops that begin, talk to each other, and end.
+namespace gyre {
+namespace {
+
+using namespace std::chrono_literals;
+
+run_options with_cores(unsigned cores) {
+  run_options options;
+  options.cores = cores;
+  options.pin = false;
+  return options;
+}
+
+task<> wait_for_ever() {
+  (void)co_await sleep_for(1h);
+}
+
+TEST(run_on_cores, a_message_of_the_first_turn_reaches_every_core) {
+  // The first core posts as soon as it runs; the others may be slow to start.
+  for (int round = 0; round < 50; ++round) {
+    std::array<event, 4> told;
+    run_on_cores(with_cores(4), [&](cores& all, unsigned core) -> task<> {
+      if (core == 0) all.post_to_each([&](unsigned each) { told[each].set(); });
+      (void)co_await told[core].wait();
+    });
+  }
+}
+
+TEST(run_on_cores, an_exception_stops_the_others) {
+  for (int round = 0; round < 50; ++round) {
+    std::string said;
+    try {
+      run_on_cores(with_cores(4), [](cores&, unsigned core) -> task<> {
+        if (core == 2) throw std::runtime_error("two");
+        co_await wait_for_ever();
+      });
+    } catch (const std::runtime_error& failure) {
+      said = failure.what();
+    }
+    EXPECT_EQ(said, "two");
+  }
+}
+
+TEST(run_on_cores, a_core_without_a_backend_stops_the_others) {
+  // The backend of a core is made on its own thread: the hook tells them apart.
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> begun = 0;
+    run_options options = with_cores(4);
+    options.uring.size.submissions = 1U << 31;  // no kernel makes a ring of that size
+    options.backend = backend_choice::uring;
+    EXPECT_THROW(run_on_cores(options,
+                              [&](cores&, unsigned) -> task<> {
+                                ++begun;
+                                co_return;
+                              }),
+                 std::exception);
+    EXPECT_EQ(begun, 0);
+  }
+}
+
+TEST(run_on_cores, a_message_to_a_core_that_ends_is_dropped) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> outside = 0;
+    run_on_cores(with_cores(4), [&](cores& all, unsigned) -> task<> {
+      for (int i = 0; i < 20; ++i) {
+        all.post_to_each([&](unsigned) { outside += loop::current_or_null() == nullptr; });
+        co_await yield();
+      }
+    });
+    EXPECT_EQ(outside, 0);
+  }
+}
+
+}  // namespace
+}  // namespace gyre
