@@ -47,10 +47,17 @@ void splice_from_file::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_splice(&sqe, file_, offset_, pipe_, -1, most_, SPLICE_F_MOVE);
 }
 int splice_from_file::perform() noexcept {
-  return system_call([this] {
+  const int answer = system_call([this] {
     off64_t offset = offset_;
     return ::splice(file_, &offset, pipe_, nullptr, most_, SPLICE_F_MOVE);
   });
+  pipe_full_ = answer == -EAGAIN;
+  return answer;
+}
+// It may have to wait twice: for the disk, which can't be known before, and for room in the pipe.
+readiness splice_from_file::ready_when() const noexcept {
+  if (!pipe_full_) return readiness::none();
+  return {pipe_, POLLOUT};
 }
 
 splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most,

@@ -21,7 +21,7 @@ class [[nodiscard]] splice_from_file final : public operation {
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
-  readiness ready_when() const noexcept override { return readiness::none(); }
+  readiness ready_when() const noexcept override;
   const char* name() const noexcept override { return "splice"; }
 
  private:
@@ -29,6 +29,7 @@ class [[nodiscard]] splice_from_file final : public operation {
   std::int64_t offset_;
   int pipe_;
   unsigned most_;
+  bool pipe_full_ = false;
 };
 
 /// From a pipe into a socket: at least one byte. The socket must be O_NONBLOCK (see

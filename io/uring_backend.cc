@@ -29,6 +29,12 @@ std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcep
   return std::uint64_t{generation} << 32 | slot;
 }
 
+// EINTR, or one of the kernel's own numbers for it (ERESTARTSYS and its kin): of a splice that
+// waits in a worker they get out.
+bool interrupted(int result) noexcept {
+  return result == -EINTR || (result <= -512 && result >= -516);
+}
+
 }  // namespace
 
 result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
@@ -218,7 +224,7 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
     }
   }
   // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
-  const bool again = result == -EINTR || (result == -EAGAIN && operation.ready_when().fd >= 0);
+  const bool again = interrupted(result) || (result == -EAGAIN && operation.ready_when().fd >= 0);
   if (again && !operation.stop_requested()) [[unlikely]] {
     if (result == -EAGAIN) operation.backend_state = awaiting_readiness;
     repeat(operation);
