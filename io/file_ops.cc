@@ -41,13 +41,13 @@ result<descriptor> openat2::await_resume() noexcept {
 void read_at::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   io_uring_prep_read(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
-                     offset_ + done_);
+                     static_cast<std::uint64_t>(position(offset_ + done_)));
 }
 int read_at::perform() noexcept {
   while (done_ < buffer_.size()) {
     const auto rest = buffer_.subspan(done_);
     const int count = system_call([&] {
-      return ::pread(fd_, rest.data(), clamp(rest.size()), static_cast<off_t>(offset_ + done_));
+      return ::pread(fd_, rest.data(), clamp(rest.size()), position(offset_ + done_));
     });
     if (count <= 0) return count;
     done_ += static_cast<std::size_t>(count);

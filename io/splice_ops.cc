@@ -40,7 +40,7 @@ splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descr
                                    std::size_t most) noexcept
     : operation(&pipe.users()),
       file_(file.number()),
-      offset_(static_cast<std::int64_t>(offset)),
+      offset_(position(offset)),
       pipe_(pipe.number()),
       most_(clamp(most)) {}
 void splice_from_file::prepare(io_uring_sqe& sqe) noexcept {

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <utility>
 
 namespace gyre {
 
@@ -16,5 +19,12 @@ int system_call(Call call) noexcept {
 
 /// The kernel transfers no more than this in one call, see read(2).
 inline constexpr unsigned transfer_max = 0x7ffff000;
+
+/// `offset` as the kernel takes it. One that lies beyond all files becomes one that it refuses: to
+/// io_uring -1 is the descriptor's own position.
+inline std::int64_t position(std::uint64_t offset) noexcept {
+  constexpr std::int64_t refused = std::numeric_limits<std::int64_t>::min();
+  return std::in_range<std::int64_t>(offset) ? static_cast<std::int64_t>(offset) : refused;
+}
 
 }  // namespace gyre
