@@ -21,7 +21,7 @@ task<result<descriptor>> open_at(descriptor& from, const std::string& path, int 
 
 task<result<file>> file::open(std::string path, int flags, unsigned mode) {
   descriptor here(AT_FDCWD);
-  auto opened = co_await open_at(here, path, flags, mode, 0);
+  auto opened = co_await open_at(here, path, flags | O_NONBLOCK, mode, 0);
   if (!opened) co_return opened.error();
   co_return file(*std::move(opened));
 }

@@ -36,7 +36,8 @@ class file {
  public:
   explicit file(descriptor opened) noexcept : descriptor_(std::move(opened)) {}
 
-  /// Opens `path` with the flags of open(2); O_CLOEXEC is always set.
+  /// Opens `path` with the flags of open(2); O_CLOEXEC is always set, and O_NONBLOCK, so that
+  /// opening a FIFO never waits for its other end.
   static task<result<file>> open(std::string path, int flags, unsigned mode = 0);
 
   /// Reads until `buffer` is full or the file ends: fewer bytes only at its end.

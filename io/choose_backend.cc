@@ -27,6 +27,9 @@ std::string_view remedy(std::error_code error) {
     case EMFILE:
     case ENFILE:
       return "no descriptor is left for the ring; raise RLIMIT_NOFILE (ulimit -n)";
+    case EINVAL:
+      return "uring_options must ask for at least one submission, no fewer completions than "
+             "submissions, and at least one operation in flight";
     case EOPNOTSUPP:
       return "the io_uring of this kernel is too old; run on Linux 5.19 or newer";
     default:

@@ -49,13 +49,12 @@ void descriptor::reset() noexcept {
 }
 
 task<result<void>> descriptor::close() {
-  if (fd_ < 0) co_return std::errc::bad_file_descriptor;
+  if (fd_ < 0 || users_.closing()) co_return std::errc::bad_file_descriptor;
   if (users_.any()) {
+    users_.begin_closing();
     loop::current().kernel().cancel_all(users_);
-    // Whatever begins while this waits finds no descriptor, a second close included.
-    const int fd = std::exchange(fd_, -1);
     co_await users_left(users_);
-    fd_ = fd;
+    users_.end_closing();
   }
   // On Linux the number is free again whatever close(2) answers, EINTR included: see its man page.
   if (close_now() != 0 && errno != EINTR) co_return errno_error(errno);

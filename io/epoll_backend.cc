@@ -288,7 +288,7 @@ void epoll_backend::cancel_waiting(watched& watched, const descriptor_users& use
   for (operation_queue* queue : {&watched.reading, &watched.writing, &watched.polling}) {
     for (operation* each = queue->first(); each;) {
       operation* const next = each->backend_next;
-      if (each->users() == &users) each->request_stop();
+      if (each->is_counted_by(users)) each->request_stop();
       each = next;
     }
   }
@@ -363,8 +363,10 @@ bool epoll_backend::collect() noexcept {
 }
 
 void epoll_backend::wake() noexcept {
+  const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  errno = interrupted_errno;
 }
 
 // How many events there are now in events_. A signal ends the wait.

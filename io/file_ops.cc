@@ -46,9 +46,8 @@ void read_at::prepare(io_uring_sqe& sqe) noexcept {
 int read_at::perform() noexcept {
   while (done_ < buffer_.size()) {
     const auto rest = buffer_.subspan(done_);
-    const int count = system_call([&] {
-      return ::pread(fd_, rest.data(), clamp(rest.size()), position(offset_ + done_));
-    });
+    const int count = system_call(
+        [&] { return ::pread(fd_, rest.data(), clamp(rest.size()), position(offset_ + done_)); });
     if (count <= 0) return count;
     done_ += static_cast<std::size_t>(count);
   }

@@ -37,7 +37,8 @@ class [[nodiscard]] openat2 final : public operation {
   open_how how_;
 };
 
-/// pread(2): fewer bytes than asked for at the end of the file only.
+/// pread(2): fewer bytes than asked for at the end of the file, or when a stop came between two
+/// parts of a transfer that the kernel divided (2 GiB and more).
 class [[nodiscard]] read_at final : public operation {
  public:
   read_at(descriptor& file, std::span<std::byte> buffer, std::uint64_t offset) noexcept

@@ -18,7 +18,7 @@ constexpr auto slot_running = static_cast<std::uint32_t>(INT_MIN + 1);
 
 operation* find_in(const operation_queue& queue, const descriptor_users& users) noexcept {
   for (operation* each = queue.first(); each; each = each->backend_next)
-    if (each->users() == &users && !each->stop_requested()) return each;
+    if (each->is_counted_by(users) && !each->stop_requested()) return each;
   return nullptr;
 }
 

@@ -11,7 +11,8 @@ namespace gyre {
 class pipe {
  public:
   /// Makes a pipe that holds about `capacity` bytes; smaller where the system's limit for pipes
-  /// (fs.pipe-max-size) says so. Fails with EMFILE or ENFILE when descriptors are out.
+  /// (fs.pipe-max-size) says so. Only in a task. Fails with EMFILE or ENFILE when descriptors are
+  /// out.
   static result<pipe> create(std::size_t capacity);
 
   std::size_t capacity() const noexcept { return capacity_; }

@@ -22,7 +22,7 @@ constexpr short events_always = POLLERR | POLLHUP | POLLNVAL;
 
 operation* find_in(const operation_queue& queue, const descriptor_users& users) noexcept {
   for (operation* each = queue.first(); each; each = each->backend_next)
-    if (each->users() == &users && !each->stop_requested()) return each;
+    if (each->is_counted_by(users) && !each->stop_requested()) return each;
   return nullptr;
 }
 

@@ -53,6 +53,8 @@ T* at(void* base, unsigned offset) noexcept {
 }  // namespace
 
 result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
+  if (size.submissions == 0 || size.completions < size.submissions)
+    return std::errc::invalid_argument;
   ring_size wanted = size;
   while (true) {
     result<std::unique_ptr<ring>> made = set_up(wanted);
@@ -67,6 +69,7 @@ result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
 }
 
 result<std::unique_ptr<ring>> ring::set_up(const ring_size& size) {
+  std::unique_ptr<ring> made(new ring);
   io_uring_params params;
   int fd = -EINVAL;
   for (const unsigned flags : flag_ladder) {
@@ -79,7 +82,6 @@ result<std::unique_ptr<ring>> ring::set_up(const ring_size& size) {
   if (fd == -EINVAL) return std::errc::operation_not_supported;
   if (fd < 0) return errno_error(-fd);
 
-  std::unique_ptr<ring> made(new ring);
   made->fd_ = fd;
   made->enter_fd_ = fd;
   made->setup_flags_ = params.flags;

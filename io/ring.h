@@ -28,7 +28,8 @@ class ring {
  public:
   /// Creates a ring with the best flags that this kernel takes. Fails with the errno of
   /// io_uring_setup(2): ENOSYS, EPERM, EACCES where io_uring is absent or forbidden, ENOMEM where
-  /// RLIMIT_MEMLOCK is too low, EMFILE; EOPNOTSUPP for a kernel older than 5.19.
+  /// RLIMIT_MEMLOCK is too low, EMFILE; EOPNOTSUPP for a kernel older than 5.19; EINVAL for no
+  /// submissions, or fewer completions than submissions.
   static result<std::unique_ptr<ring>> create(const ring_size& size);
 
   ring(const ring&) = delete;

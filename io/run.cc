@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
-#include <memory>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,20 +20,6 @@
 namespace gyre {
 namespace {
 
-class posted_call final : public message {
- public:
-  explicit posted_call(std::function<void()> function) : function_(std::move(function)) {}
-
- private:
-  void delivered() noexcept override {
-    // A loop also delivers what it finds at its end, when it runs no more.
-    if (loop::current_or_null()) function_();
-    delete this;
-  }
-
-  std::function<void()> function_;
-};
-
 std::vector<int> usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -42,37 +30,87 @@ std::vector<int> usable_cpus() {
   return cpus;
 }
 
+/// Binds this thread to one CPU, and gives it back the others at the end.
+class cpu_binding {
+ public:
+  explicit cpu_binding(int cpu) noexcept {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    bound_ = pthread_getaffinity_np(pthread_self(), sizeof before_, &before_) == 0 &&
+             pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
+  }
+  cpu_binding(const cpu_binding&) = delete;
+  cpu_binding& operator=(const cpu_binding&) = delete;
+  ~cpu_binding() {
+    if (bound_) pthread_setaffinity_np(pthread_self(), sizeof before_, &before_);
+  }
+  bool bound() const noexcept { return bound_; }
+
+ private:
+  cpu_set_t before_;
+  bool bound_ = false;
+};
+
 class core_group final : public cores {
  public:
   using main_function = std::function<task<void>(cores&, unsigned)>;
 
   core_group(const run_options& options, unsigned count, main_function make)
-      : cores(count), options_(options), make_(std::move(make)), loops_(count, nullptr) {}
+      : cores(count),
+        options_(options),
+        make_(std::move(make)),
+        cpus_(usable_cpus()),
+        loops_(count, nullptr),
+        stops_(count) {}
 
   void run() {
-    const std::vector<int> cpus = usable_cpus();
     std::vector<std::thread> threads;
     try {
       threads.reserve(count() - 1);
       for (unsigned core = 1; core < count(); ++core)
-        threads.emplace_back([this, core, &cpus] { run_core(core, cpus); });
+        threads.emplace_back([this, core] { run_core(core); });
     } catch (...) {
       fail(std::current_exception());  // no thread was to be had
     }
-    run_core(0, cpus);
+    run_core(0);
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
-  void run_core(unsigned core, const std::vector<int>& cpus) {
-    if (options_.pin && count() > 1 && !cpus.empty()) {
-      cpu_set_t set;
-      CPU_ZERO(&set);
-      CPU_SET(cpus[core % cpus.size()], &set);
-      pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  /// Asks all of a loop's tasks to stop.
+  class stop_message final : public message {
+    void delivered() noexcept override { loop::current().root()->request_stop(); }
+  };
+
+  class posted_call final : public message {
+   public:
+    posted_call(core_group& group, std::function<void()> function)
+        : group_(group), function_(std::move(function)) {}
+
+   private:
+    void delivered() noexcept override {
+      try {
+        function_();
+      } catch (...) {
+        group_.fail(std::current_exception());
+      }
+      delete this;
     }
+    void discarded() noexcept override { delete this; }
+
+    core_group& group_;
+    std::function<void()> function_;
+  };
+
+  void run_core(unsigned core) noexcept {
     try {
+      std::optional<cpu_binding> binding;
+      if (options_.pin && count() > 1 && !cpus_.empty()) {
+        binding.emplace(cpus_[core % cpus_.size()]);
+        if (!binding->bound()) say_once("loops are not bound to CPUs: sched_setaffinity failed");
+      }
       loop home(make_backend(options_.backend, options_.uring,
                              [this](std::string_view sentence) { say_once(sentence); }));
       struct leaving {
@@ -88,8 +126,11 @@ class core_group final : public cores {
 
   // What one loop could not have the others can't have either.
   void say_once(std::string_view sentence) {
-    const std::lock_guard lock(mutex_);
-    if (said_.emplace(sentence).second) say(options_.log, sentence);
+    {
+      const std::lock_guard lock(mutex_);
+      if (!said_.emplace(sentence).second) return;
+    }
+    say(options_.log, sentence);
   }
 
   // No main task begins before all loops are there: what is posted to one finds it. False when one
@@ -108,28 +149,28 @@ class core_group final : public cores {
     loops_[core] = nullptr;
   }
 
-  void fail(std::exception_ptr why) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::move(why);
-      change_.notify_all();
-    }
-    post_to_each([](unsigned) {
-      if (scope* root = loop::current().root()) root->request_stop();
-    });
+  void fail(std::exception_ptr why) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return;
+    failure_ = std::move(why);
+    change_.notify_all();
+    for (unsigned core = 0; core < count(); ++core)
+      if (loops_[core]) loops_[core]->post(stops_[core]);
   }
 
   void post(unsigned core, std::function<void()> function) override {
     const std::lock_guard lock(mutex_);
-    if (loops_[core]) loops_[core]->post(*new posted_call(std::move(function)));
+    if (loops_[core]) loops_[core]->post(*new posted_call(*this, std::move(function)));
   }
 
   const run_options& options_;
-  main_function make_;
+  const main_function make_;
+  const std::vector<int> cpus_;
   std::mutex mutex_;
   std::condition_variable change_;
   unsigned entered_ = 0;
   std::vector<loop*> loops_;
+  std::vector<stop_message> stops_;
   std::exception_ptr failure_;
   std::set<std::string, std::less<>> said_;
 };

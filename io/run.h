@@ -27,7 +27,8 @@ class run_options {
 
 /// Runs `main` on a new loop on this thread until it has finished, and gives what it returns;
 /// throws what it throws. No task, descriptor, thread or operation is left afterwards. Throws
-/// `backend_error` when no backend can be had.
+/// `backend_error` when no backend can be had. SIGPIPE is blocked in this thread meanwhile: a peer
+/// that went away is an error of its operation.
 ///
 ///     int main() { return gyre::run(serve(8080)); }
 template <class T>
@@ -45,7 +46,8 @@ class cores {
   unsigned count() const noexcept { return count_; }
 
   /// Calls `function(core)` once on each loop's thread, at its next turn, and returns at once. From
-  /// any thread that runs one of the loops. A loop whose main task has ended is passed over.
+  /// any thread that runs one of the loops. A loop whose main task has ended is passed over. What
+  /// `function` throws comes out of `run_on_cores`.
   void post_to_each(std::function<void(unsigned core)> function);
 
  protected:
@@ -58,8 +60,9 @@ class cores {
 };
 
 /// Runs `make(cores, core)` as the main task of each of `options.cores` loops, the first on this
-/// thread. None begins before all loops are there. Returns when all have ended. When one throws, or
-/// no backend can be had for it, the others are asked to stop, and its exception is thrown.
+/// thread. `make` is called on each loop's own thread, at the same time on all. None begins before
+/// all loops are there. Returns when all have ended. When one throws, or no backend can be had for
+/// it, the others are asked to stop, and its exception is thrown.
 void run_on_cores(const run_options& options,
                   std::function<task<void>(cores&, unsigned core)> make);
 

@@ -3,11 +3,9 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
-#include <csignal>
-#include <ctime>
 
 #include "gyre/io/system_call.h"
 
@@ -18,27 +16,16 @@ unsigned clamp(std::size_t size) noexcept {
   return static_cast<unsigned>(std::min<std::size_t>(size, transfer_max));
 }
 
-/// Makes a system call that has no MSG_NOSIGNAL: a dead peer is EPIPE all the same, and no SIGPIPE.
-template <class Call>
-int call_without_sigpipe(Call call) noexcept {
-  sigset_t pipe_signal, before;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  const int answer = system_call(call);
-  if (sigismember(&before, SIGPIPE)) return answer;
-  // It was raised in this thread, and waits here until it is taken.
-  const timespec at_once = {0, 0};
-  if (answer == -EPIPE) sigtimedwait(&pipe_signal, nullptr, &at_once);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return answer;
+bool is_empty(int pipe) noexcept {
+  int bytes = 0;
+  return ioctl(pipe, FIONREAD, &bytes) == 0 && bytes == 0;
 }
 
 }  // namespace
 
 splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descriptor& pipe,
                                    std::size_t most) noexcept
-    : operation(&pipe.users()),
+    : operation(pipe.users(), file.users(), ring_policy::submit),
       file_(file.number()),
       offset_(position(offset)),
       pipe_(pipe.number()),
@@ -62,7 +49,7 @@ readiness splice_from_file::ready_when() const noexcept {
 
 splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most,
                                    bool more) noexcept
-    : operation(&socket.users(), ring_policy::perform),
+    : operation(socket.users(), pipe.users(), ring_policy::perform),
       pipe_(pipe.number()),
       socket_(socket.number()),
       most_(clamp(most)),
@@ -71,8 +58,10 @@ void splice_to_socket::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_splice(&sqe, pipe_, -1, socket_, -1, most_, flags_);
 }
 int splice_to_socket::perform() noexcept {
-  return call_without_sigpipe(
-      [this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
+  const int answer =
+      system_call([this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
+  // Only the socket can be waited for: an empty pipe would be asked again and again.
+  return answer == -EAGAIN && is_empty(pipe_) ? -ENODATA : answer;
 }
 readiness splice_to_socket::ready_when() const noexcept {
   return {socket_, POLLOUT};

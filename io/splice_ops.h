@@ -34,7 +34,8 @@ class [[nodiscard]] splice_from_file final : public operation {
 
 /// From a pipe into a socket: at least one byte. The socket must be O_NONBLOCK (see
 /// `tcp_stream::allow_splice`): a system call as soon as it is writable is all this takes, whereas
-/// a kernel worker would be lost to each peer that does not read. Never raises SIGPIPE.
+/// a kernel worker would be lost to each peer that does not read. The pipe must hold something:
+/// `no_message_available` when it is empty.
 class [[nodiscard]] splice_to_socket final : public operation {
  public:
   /// `more`: further bytes follow, so that the last packet need not go out half full.

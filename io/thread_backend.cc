@@ -184,7 +184,7 @@ void thread_backend::cancel_all(const descriptor_users& users) noexcept {
 void thread_backend::cancel_queued(lane& lane, const descriptor_users& users) noexcept {
   for (operation* each = lane.queued.first(); each;) {
     operation* const next = each->backend_next;
-    if (each->users() == &users) each->request_stop();
+    if (each->is_counted_by(users)) each->request_stop();
     each = next;
   }
 }
@@ -215,8 +215,10 @@ void thread_backend::sleep(steady_time until) noexcept {
 }
 
 void thread_backend::wake() noexcept {
+  const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  errno = interrupted_errno;
 }
 
 std::string thread_backend::report() const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <new>
 #include <utility>
@@ -24,6 +25,7 @@ constexpr unsigned reap_max = 1024;
 
 // What an operation is doing, in operation::backend_state.
 enum stage : std::uint32_t { in_backlog, in_ring, awaiting_readiness };
+constexpr std::uint32_t cancel_due = 4;  // besides: it stands in cancels_due_
 
 std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | slot;
@@ -38,26 +40,30 @@ bool interrupted(int result) noexcept {
 }  // namespace
 
 result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
+  if (options.in_flight_max == 0) return std::errc::invalid_argument;
   auto made = ring::create(options.size);
   if (!made) return made.error();
-  const int wake_fd = eventfd(0, EFD_CLOEXEC);
-  if (wake_fd < 0) return errno_error(errno);
-  return std::unique_ptr<uring_backend>(new uring_backend(*std::move(made), wake_fd, options));
+  descriptor wake(eventfd(0, EFD_CLOEXEC));
+  if (!wake.is_open()) return errno_error(errno);
+  std::unique_ptr<uring_backend> backend(
+      new uring_backend(*std::move(made), std::move(wake), options));
+  if (!backend->grow()) return std::errc::not_enough_memory;
+  return backend;
 }
 
-uring_backend::uring_backend(std::unique_ptr<ring> ring, int wake_fd, const uring_options& options)
+uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake,
+                             const uring_options& options)
     : ring_(std::move(ring)),
       kept_for_cancels_(std::min(kept_for_cancels_max, ring_->submissions() / 4)),
       first_free_(no_slot),
       in_flight_max_(options.in_flight_max),
       spin_(options.spin),
-      wake_fd_(wake_fd) {
-  cancels_due_.reserve(64);
+      wake_(std::move(wake)) {
   arm_wake();
 }
 
 uring_backend::~uring_backend() {
-  check(in_flight_ == 0 && !backlog_, "a backend was destroyed with operations in flight");
+  check(in_flight_ == 0 && backlog_.empty(), "a backend was destroyed with operations in flight");
   wake();
   while (wake_armed_) {
     enter(1, never);
@@ -65,7 +71,6 @@ uring_backend::~uring_backend() {
       if (cqe.user_data == wake_data) wake_armed_ = false;
     });
   }
-  close(wake_fd_);
 }
 
 bool uring_backend::grow() noexcept {
@@ -106,7 +111,7 @@ bool uring_backend::submit(operation& operation) noexcept {
       return true;
     }
   }
-  if (!backlog_ && has_room()) [[likely]] {
+  if (backlog_.empty() && has_room()) [[likely]] {
     start(operation);
     return false;
   }
@@ -117,8 +122,7 @@ bool uring_backend::submit(operation& operation) noexcept {
 void uring_backend::enqueue(operation& operation) noexcept {
   ++counters_.backlogged;
   operation.backend_state = in_backlog;
-  operation.backend_next = nullptr;
-  *std::exchange(backlog_end_, &operation.backend_next) = &operation;
+  backlog_.push(operation);
 }
 
 void uring_backend::start(operation& operation) noexcept {
@@ -143,53 +147,49 @@ void uring_backend::submit_entry(operation& operation) noexcept {
 }
 
 void uring_backend::submit_again() noexcept {
-  while (!cancels_due_.empty() && submit_cancel(cancels_due_.back())) cancels_due_.pop_back();
-  while (backlog_ && has_room()) {
-    operation& next = *std::exchange(backlog_, backlog_->backend_next);
-    if (!backlog_) backlog_end_ = &backlog_;
-    start(next);
-  }
+  while (!cancels_due_.empty() && submit_cancel(*cancels_due_.first()))
+    cancels_due_.pop()->backend_state &= ~cancel_due;
+  while (!backlog_.empty() && has_room()) start(*backlog_.pop());
 }
 
 void uring_backend::cancel(operation& operation) noexcept {
   ++counters_.cancelled;
   if (operation.backend_state == in_backlog) {
-    class operation** link = &backlog_;
-    while (*link != &operation) link = &(*link)->backend_next;
-    *link = operation.backend_next;
-    if (backlog_end_ == &operation.backend_next) backlog_end_ = link;
+    backlog_.remove(operation);
     ++counters_.completed;
     operation.complete(-ECANCELED);
-    return;
+  } else if (!submit_cancel(operation)) {
+    operation.backend_state |= cancel_due;
+    cancels_due_.push(operation);
   }
-  const std::uint64_t target =
-      user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
-  if (submit_cancel(target)) return;
-  cancels_due_.push_back(target);
 }
 
 // Success is seen at the cancelled operation; failure means that it is about to complete anyway.
-bool uring_backend::submit_cancel(std::uint64_t target) noexcept {
-  io_uring_sqe* sqe = ring_->next_submission();
-  if (!sqe) {
-    enter(0, no_wait);
-    sqe = ring_->next_submission();
-    if (!sqe) return false;
-  }
-  io_uring_prep_cancel64(sqe, target, 0);
+bool uring_backend::submit_cancel(const operation& operation) noexcept {
+  io_uring_sqe* sqe = next_submission();
+  if (!sqe) return false;
+  const std::uint32_t slot = operation.backend_slot;
+  io_uring_prep_cancel64(sqe, user_data_of(slot, slots_[slot].generation), 0);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   sqe->user_data = cancel_data;
   return true;
 }
 
+// An entry even of those that are kept back; null when the kernel takes none.
+io_uring_sqe* uring_backend::next_submission() noexcept {
+  if (io_uring_sqe* sqe = ring_->next_submission()) return sqe;
+  enter(0, no_wait);
+  return ring_->next_submission();
+}
+
 void uring_backend::cancel_all(const descriptor_users& users) noexcept {
-  for (operation* each = backlog_; each;) {
+  for (operation* each = backlog_.first(); each;) {
     operation* next = each->backend_next;
-    if (each->users() == &users) each->request_stop();
+    if (each->is_counted_by(users)) each->request_stop();
     each = next;
   }
   for (const slot& each : slots_)
-    if (each.operation && each.operation->users() == &users) each.operation->request_stop();
+    if (each.operation && each.operation->is_counted_by(users)) each.operation->request_stop();
 }
 
 void uring_backend::release_slot(operation& operation) noexcept {
@@ -213,6 +213,10 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
     return;
   }
   operation& operation = *slots_[index].operation;
+  if (operation.backend_state & cancel_due) [[unlikely]] {
+    cancels_due_.remove(operation);
+    operation.backend_state &= ~cancel_due;
+  }
   int result = cqe.res;
   if (operation.backend_state == awaiting_readiness && result >= 0) {
     if (operation.policy() == ring_policy::submit) {
@@ -249,16 +253,18 @@ void uring_backend::repeat(operation& operation) noexcept {
 }
 
 void uring_backend::arm_wake() noexcept {
-  io_uring_sqe* sqe = ring_->next_submission();
+  io_uring_sqe* sqe = next_submission();
   if (!sqe) return;
-  io_uring_prep_read(sqe, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+  io_uring_prep_read(sqe, wake_.number(), &wake_count_, sizeof wake_count_, 0);
   sqe->user_data = wake_data;
   wake_armed_ = true;
 }
 
 void uring_backend::wake() noexcept {
+  const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(wake_.number(), &one, sizeof one);
+  errno = interrupted_errno;
 }
 
 int uring_backend::enter(unsigned least, steady_time until) noexcept {
@@ -278,6 +284,8 @@ int uring_backend::enter(unsigned least, steady_time until) noexcept {
       break;
     }
     default:
+      errno = -entered;
+      std::perror("io_uring_enter");
       fail_check("io_uring_enter failed in a way that leaves the ring unusable");
   }
   return entered;
@@ -304,7 +312,13 @@ void uring_backend::wait(steady_time until) noexcept {
 
 void uring_backend::poll(steady_time until) noexcept {
   if (!wake_armed_) arm_wake();
-  if (backlog_ || !cancels_due_.empty()) submit_again();
+  if (!backlog_.empty() || !cancels_due_.empty()) [[unlikely]] {
+    submit_again();
+    // What the kernel takes no entries for just now is tried again; no completion would remind us.
+    if (!cancels_due_.empty() || (!backlog_.empty() && first_free_ != no_slot))
+      until = std::min(until, now() + std::chrono::milliseconds(1));
+  }
+  if (!wake_armed_) until = no_wait;
   if (until != no_wait && !ring_->has_completions())
     wait(until);
   else if (ring_->unconsumed() > 0 || ring_->has_deferred())

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gyre/io/adaptive_spin.h"
+#include "gyre/io/descriptor.h"
+#include "gyre/io/operation_queue.h"
 #include "gyre/io/ring.h"
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/operation.h"
@@ -22,7 +24,8 @@ class uring_options {
   /// How long to look for completions before the thread goes to sleep, see `adaptive_spin`. 0 never
   /// looks.
   std::chrono::nanoseconds spin{0};
-  /// Bound of the operations in flight; more wait for their turn.
+  /// Bound of the operations in flight, at least 1; more wait until one of them has ended. A read
+  /// that waits for a peer counts.
   std::uint32_t in_flight_max = 1U << 20;
 };
 
@@ -30,7 +33,7 @@ class uring_options {
 /// io_uring_enter(2) that also waits.
 class uring_backend final : public backend {
  public:
-  /// Fails as `ring::create` does.
+  /// Fails as `ring::create` does, and with `invalid_argument` for a bound of 0.
   static result<std::unique_ptr<uring_backend>> create(const uring_options& options);
   ~uring_backend() override;
 
@@ -53,14 +56,15 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
-  uring_backend(std::unique_ptr<ring> ring, int wake_fd, const uring_options& options);
+  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const uring_options& options);
 
   bool has_room() noexcept;
   bool grow() noexcept;
   void start(operation& operation) noexcept;
   void submit_entry(operation& operation) noexcept;
   void submit_again() noexcept;
-  bool submit_cancel(std::uint64_t user_data) noexcept;
+  bool submit_cancel(const operation& operation) noexcept;
+  io_uring_sqe* next_submission() noexcept;
   void arm_wake() noexcept;
   void completed(const io_uring_cqe& cqe) noexcept;
   void repeat(operation& operation) noexcept;
@@ -77,13 +81,12 @@ class uring_backend final : public backend {
   std::uint32_t in_flight_ = 0;
   const std::uint32_t in_flight_max_;
 
-  operation* backlog_ = nullptr;  // waiting for room, first come first served
-  operation** backlog_end_ = &backlog_;
-  std::vector<std::uint64_t> cancels_due_;  // found no room, though some is kept for them
+  operation_queue backlog_;      // waiting for room
+  operation_queue cancels_due_;  // in flight, to be cancelled when there is room for that
 
   adaptive_spin spin_;
 
-  int wake_fd_;
+  descriptor wake_;
   std::uint64_t wake_count_ = 0;
   bool wake_armed_ = false;
   backend_counters counters_;

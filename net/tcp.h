@@ -29,7 +29,8 @@ class tcp_stream {
   /// Takes over a connected socket.
   explicit tcp_stream(descriptor socket) noexcept : socket_(std::move(socket)) {}
 
-  /// Reads what is there, waiting for at least one byte. 0 is the end: the peer sends no more.
+  /// Reads what is there, waiting for at least one byte. 0 is the end: the peer sends no more (or
+  /// the buffer is empty).
   op::recv read_some(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
   /// Reads until `buffer` is full. Fewer bytes only when the peer sends no more, or when the read
   /// was stopped, timed out or failed half-way. After a failure the next read finds the end of the
@@ -104,8 +105,9 @@ class listen_options {
 /// Accepts TCP connections. SO_REUSEADDR is set, so that a restarted server gets its port back.
 class tcp_listener {
  public:
-  /// Opens a socket at `local` and listens. Port 0 takes a free one; `local()` tells which. Fails
-  /// with `address_in_use`, `permission_denied` (ports below 1024), `address_not_available`, ….
+  /// Opens a socket at `local` and listens. Only in a task. Port 0 takes a free one; `local()`
+  /// tells which. Fails with `address_in_use`, `permission_denied` (ports below 1024),
+  /// `address_not_available`, ….
   static result<tcp_listener> bind(const endpoint& local,
                                    const listen_options& options = listen_options());
 

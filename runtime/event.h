@@ -29,6 +29,7 @@ class event {
   class [[nodiscard]] waiter final : private suspension {
    public:
     explicit waiter(event& event) noexcept : event_(event) {}
+    ~waiter() { check(!link_, "a task was destroyed while it waited: stop it and await its end"); }
 
     bool await_ready() const noexcept { return event_.set_; }
     template <gyre_promise Promise>

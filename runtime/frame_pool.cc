@@ -31,6 +31,7 @@ struct free_block {
 struct thread_pool_state {
   std::array<free_block*, classes> idle{};
   std::size_t idle_bytes = 0;
+  bool cleaned_up = false;  // when the thread ends
   std::int64_t live = 0;
   std::uint64_t heap_allocations = 0;
 };
@@ -54,9 +55,13 @@ std::size_t class_of(std::size_t size) noexcept {
   return (size - 1) / granule;
 }
 
-[[gnu::noinline]] void* allocate_from_heap(std::size_t size) {
+[[gnu::noinline]] void clean_up_at_thread_exit() {
   static thread_local at_thread_exit cleanup;
   (void)cleanup;
+  pool.cleaned_up = true;
+}
+
+[[gnu::noinline]] void* allocate_from_heap(std::size_t size) {
   ++pool.heap_allocations;
   void* block = ::operator new(size <= pooled_max ? (class_of(size) + 1) * granule : size);
   ++pool.live;
@@ -81,6 +86,7 @@ void* frame_pool::allocate(std::size_t size) {
 void frame_pool::deallocate(void* block, std::size_t size) noexcept {
   --pool.live;
   if (reuse && size - 1 < pooled_max && pool.idle_bytes < idle_bytes_max) {
+    if (!pool.cleaned_up) clean_up_at_thread_exit();
     free_block*& list = pool.idle[class_of(size)];
     list = ::new (block) free_block{list};
     pool.idle_bytes += (class_of(size) + 1) * granule;

@@ -1,5 +1,7 @@
 #include "gyre/runtime/loop.h"
 
+#include <csignal>
+#include <ctime>
 #include <utility>
 
 #include "gyre/runtime/check.h"
@@ -10,6 +12,29 @@ namespace {
 
 constinit thread_local loop* current_loop = nullptr;
 
+/// Keeps SIGPIPE from this thread: splice(2) and write(2) have no MSG_NOSIGNAL, and a peer that
+/// went away is an error of its operation.
+class without_sigpipe {
+ public:
+  without_sigpipe() noexcept {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  without_sigpipe(const without_sigpipe&) = delete;
+  without_sigpipe& operator=(const without_sigpipe&) = delete;
+  ~without_sigpipe() {
+    if (sigismember(&before_, SIGPIPE)) return;
+    const timespec at_once = {0, 0};
+    while (sigtimedwait(&pipe_, nullptr, &at_once) == SIGPIPE) continue;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+};
+
 }  // namespace
 
 loop::loop(std::unique_ptr<backend> backend)
@@ -19,7 +44,11 @@ loop::loop(std::unique_ptr<backend> backend)
 
 loop::~loop() {
   check(ready_.empty() && timers_.empty(), "a loop was destroyed that still has tasks");
-  deliver_messages();
+  for (message* each = take_messages(); each;) {
+    message* next = each->next_;
+    each->discarded();
+    each = next;
+  }
 }
 
 loop& loop::current() noexcept {
@@ -50,7 +79,8 @@ void loop::post(message& message) noexcept {
   if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false)) backend_->wake();
 }
 
-void loop::deliver_messages() {
+// Oldest first.
+message* loop::take_messages() noexcept {
   message* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
   message* oldest = nullptr;
   while (newest) {
@@ -59,11 +89,15 @@ void loop::deliver_messages() {
     oldest = newest;
     newest = next;
   }
-  while (oldest) {
-    message* next = oldest->next_;
+  return oldest;
+}
+
+void loop::deliver_messages() {
+  for (message* each = take_messages(); each;) {
+    message* next = each->next_;
     ++counters_.messages;
-    oldest->delivered();
-    oldest = next;
+    each->delivered();
+    each = next;
   }
 }
 
@@ -94,6 +128,7 @@ void loop::poll() {
 
 void loop::drive(const bool& done, scope& root) {
   check(current_loop == nullptr, "run() was called inside of run(): await the task instead");
+  const without_sigpipe quiet;
   current_loop = this;
   root_ = &root;
   while (true) {

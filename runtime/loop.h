@@ -27,6 +27,8 @@ class message {
   ~message() = default;
   /// Runs on the loop's thread, outside of any task. The message may destroy itself here.
   virtual void delivered() noexcept = 0;
+  /// Instead of that when the loop ends first, on the thread that ends it.
+  virtual void discarded() noexcept {}
 
  private:
   friend class loop;
@@ -86,8 +88,8 @@ class loop {
   std::size_t timers_armed() const noexcept { return timers_.size(); }
   steady_time now() const noexcept { return backend_->now(); }
 
-  /// Delivers `message` on this loop's thread, in order with others of the same sender. From any
-  /// thread, while the loop exists.
+  /// Delivers `message` on this loop's thread, in order with others of the same sender, or discards
+  /// it when the loop ends first. From any thread, while the loop exists.
   void post(message& message) noexcept;
 
   /// Destroys `ended` once the coroutine that is being resumed has returned.
@@ -113,6 +115,7 @@ class loop {
 
   void run_ready();
   void poll();
+  message* take_messages() noexcept;
   void deliver_messages();
 
   ready_queue ready_;

@@ -6,15 +6,21 @@
 namespace gyre {
 
 bool operation::start(promise_base& waiter) noexcept {
-  check(state_ != state::in_flight, "an operation was awaited twice at the same time");
+  check(state_ == state::idle || (state_ == state::ended && !whole_),
+        "an operation was awaited a second time: make a new one");
   begin_wait(waiter);
   stop_requested_ = false;
   if (waiter.chain().stop_requested()) {
     result_ = -ECANCELED;
     return false;
   }
+  if ((users_ && users_->closing_) || (other_users_ && other_users_->closing_)) {
+    result_ = -EBADF;
+    return false;
+  }
   state_ = state::in_flight;
   if (users_) ++users_->in_flight_;
+  if (other_users_) ++other_users_->in_flight_;
   return !waiter.chain().home().submit(*this);
 }
 
@@ -22,8 +28,13 @@ void operation::conclude(int result) noexcept {
   check(state_ == state::in_flight, "a backend completed an operation that was not in flight");
   result_ = result;
   state_ = state::ended;
-  if (users_ && --users_->in_flight_ == 0 && users_->closer_)
-    users_->left_(*std::exchange(users_->closer_, nullptr));
+  if (users_) leave(users_);
+  if (other_users_) leave(other_users_);
+}
+
+void operation::leave(descriptor_users* users) noexcept {
+  if (--users->in_flight_ == 0 && users->closer_)
+    users->left_(*std::exchange(users->closer_, nullptr));
 }
 
 void operation::request_stop() noexcept {

@@ -51,6 +51,11 @@ class descriptor_users {
 
   bool any() const noexcept { return in_flight_ != 0; }
 
+  /// From here on nothing begins: what is started ends with EBADF.
+  void begin_closing() noexcept { closing_ = true; }
+  void end_closing() noexcept { closing_ = false; }
+  bool closing() const noexcept { return closing_; }
+
   /// For backends; see `backend::forget`.
   descriptor_note note;
 
@@ -58,6 +63,7 @@ class descriptor_users {
   friend class operation;
   friend class users_left;
   unsigned in_flight_ = 0;
+  bool closing_ = false;
   suspension* closer_ = nullptr;
   void (*left_)(suspension&) noexcept = nullptr;
 };
@@ -118,7 +124,12 @@ class operation : public suspension {
   void conclude(int result) noexcept;
   bool stop_requested() const noexcept { return stop_requested_; }
   ring_policy policy() const noexcept { return policy_; }
+  /// The descriptor that it waits for; null where that is none of Gyre's.
   descriptor_users* users() const noexcept { return users_; }
+  /// Whether it is counted there: an operation may be on two descriptors.
+  bool is_counted_by(const descriptor_users& users) const noexcept {
+    return users_ == &users || other_users_ == &users;
+  }
   promise_base* waiter() const noexcept { return waiter_; }
 
   /// For the backend's own use while the operation is in flight.
@@ -135,6 +146,9 @@ class operation : public suspension {
   enum whole_transfer { whole };
   /// One that uses `advance`.
   operation(descriptor_users* users, whole_transfer) noexcept : users_(users), whole_(true) {}
+  /// One on two descriptors; `users` is of the one that it may wait for.
+  operation(descriptor_users& users, descriptor_users& other, ring_policy policy) noexcept
+      : users_(&users), other_users_(&other), policy_(policy) {}
   ~operation() {
     check(state_ != state::in_flight,
           "a task was destroyed while its operation was in flight: stop it and await its end");
@@ -164,7 +178,10 @@ class operation : public suspension {
 
   enum class state : std::uint8_t { idle, in_flight, ended };
 
+  void leave(descriptor_users* users) noexcept;
+
   descriptor_users* users_;
+  descriptor_users* other_users_ = nullptr;
   int result_ = 0;
   state state_ = state::idle;
   bool stop_requested_ = false;

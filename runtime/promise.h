@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/check.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
 
@@ -20,12 +21,14 @@ class promise_base : public ready_node {
 
   /// Makes this coroutine, which has not started, part of the chain of `awaiter`.
   void join_chain(promise_base& awaiter) noexcept {
+    check(!chain_, "a task was started twice");
     continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
   /// Makes it the first of a chain. `awaiter` goes on when it ends; where it is null the chain is
   /// told instead.
   void begin_chain(await_chain& chain, promise_base* awaiter) noexcept {
+    check(!chain_, "a task was started twice");
     continuation_ = awaiter;
     chain_ = &chain;
   }

@@ -104,7 +104,8 @@ scope_awaiter<Function> with_scope(Function body) {
 }
 
 /// Spawns into the root scope of the loop on this thread: the task lives as long as it likes, but
-/// no longer than `run`, which asks it to stop once the main task has ended, and waits for it.
+/// no longer than `run`, which asks it to stop once the main task has ended, and waits for it. An
+/// exception of it stops the main task, and comes out of `run`.
 void spawn(task<void> work);
 
 }  // namespace gyre

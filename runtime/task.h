@@ -105,7 +105,7 @@ class [[nodiscard]] task {
 
   /// Starts the task and gives what it returns.
   awaiter operator co_await() && noexcept {
-    check(frame_ && !frame_.done(), "a task was awaited that is empty or has run already");
+    check(static_cast<bool>(frame_), "an empty task was awaited");
     return awaiter(frame_);
   }
 

@@ -25,7 +25,7 @@ inline steady_time saturating_add(steady_time start, std::chrono::nanoseconds sp
 template <class Rep, class Period>
 std::chrono::nanoseconds saturating_nanoseconds(std::chrono::duration<Rep, Period> span) noexcept {
   using std::chrono::nanoseconds;
-  if (span <= span.zero()) return nanoseconds::zero();
+  if (!(span > span.zero())) return nanoseconds::zero();  // not a number is no time either
   using ratio = std::ratio_divide<Period, std::nano>;
   if constexpr (std::is_integral_v<Rep> && ratio::den == 1) {
     std::int64_t count = 0;

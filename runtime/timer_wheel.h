@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gyre/runtime/check.h"
 #include "gyre/runtime/time.h"
 
 namespace gyre {
@@ -19,7 +20,7 @@ class timer {
   bool armed() const noexcept { return link_ != nullptr; }
 
  protected:
-  ~timer() = default;
+  ~timer() { check(!armed(), "a task was destroyed while it waited: stop it and await its end"); }
   /// Called once when the deadline has passed; the timer is no longer armed. May arm and disarm
   /// any timer.
   virtual void fired() noexcept = 0;

@@ -33,35 +33,47 @@ timed_result<T> judge_deadline(T outcome, bool expired, bool stopped) {
 
 }  // namespace detail
 
-/// An operation with a deadline; see `with_deadline`.
+/// An operation with a deadline; see `with_deadline`. It refers to the operation, and can be
+/// awaited only in the expression that made both.
 template <std::derived_from<operation> Operation>
-class [[nodiscard]] timed_operation final : private timer {
+class [[nodiscard]] timed_operation {
  public:
   timed_operation(Operation& operation, steady_time deadline) noexcept
       : operation_(operation), deadline_(deadline) {}
 
-  bool await_ready() const noexcept { return false; }
-  template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    chain_ = &awaiting.promise().chain();
-    if (!chain_->stop_requested() && deadline_ != never) chain_->home().arm(*this, deadline_);
-    return operation_.start(awaiting.promise());
-  }
-  auto await_resume() {
-    chain_->home().disarm(*this);
-    return detail::judge_deadline(operation_.await_resume(), expired_, chain_->stop_requested());
-  }
+  class awaiter final : private timer {
+   public:
+    awaiter(Operation& operation, steady_time deadline) noexcept
+        : operation_(operation), deadline_(deadline) {}
+
+    bool await_ready() const noexcept { return false; }
+    template <gyre_promise Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+      chain_ = &awaiting.promise().chain();
+      if (!chain_->stop_requested() && deadline_ != never) chain_->home().arm(*this, deadline_);
+      return operation_.start(awaiting.promise());
+    }
+    auto await_resume() {
+      chain_->home().disarm(*this);
+      return detail::judge_deadline(operation_.await_resume(), expired_, chain_->stop_requested());
+    }
+
+   private:
+    void fired() noexcept override {
+      expired_ = true;
+      operation_.request_stop();
+    }
+
+    Operation& operation_;
+    steady_time deadline_;
+    await_chain* chain_ = nullptr;
+    bool expired_ = false;
+  };
+  awaiter operator co_await() && noexcept { return awaiter(operation_, deadline_); }
 
  private:
-  void fired() noexcept override {
-    expired_ = true;
-    operation_.request_stop();
-  }
-
   Operation& operation_;
   steady_time deadline_;
-  await_chain* chain_ = nullptr;
-  bool expired_ = false;
 };
 
 /// A task with a deadline; see `with_deadline`. The task is a chain of its own, so that it can be
@@ -123,8 +135,9 @@ timed_operation<Operation> with_deadline(Operation&& operation, steady_time dead
 }
 
 /// Awaits `work` until `deadline` at the latest; then it is asked to stop, and awaited to its end.
-/// Gives what it returns as a `result`; `timed_out` where it was stopped by the deadline and gives
-/// `operation_canceled` or nothing.
+/// Gives what it returns as a `result`; `timed_out` where it gives `operation_canceled` because of
+/// the deadline. A task that returns nothing gives `timed_out` whenever the deadline passed before
+/// it had finished.
 template <class T>
 timed_task<T> with_deadline(task<T> work, steady_time deadline) noexcept {
   return {std::move(work), deadline};
