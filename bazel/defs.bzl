@@ -51,11 +51,15 @@ def gyre_cc_binary(name, srcs = [], deps = [], copts = [], testonly = False, **k
     kwargs.update(_compiled(name, srcs, deps, copts, testonly))
     cc_binary(name = name, **kwargs)
 
-def gyre_cc_test(name, srcs = [], deps = [], copts = [], size = "small", **kwargs):
-    """A GoogleTest program; main() is there already."""
+def gyre_cc_test(name, srcs = [], deps = [], copts = [], size = "small", tags = [], **kwargs):
+    """A GoogleTest program; main() is there already.
+
+    Not in a sandbox: that takes root's privilege to lock memory away, and the rings of all tests
+    that run at the time would have to share the few megabytes of one user.
+    """
     deps = deps + ["@googletest//:gtest_main"]
     kwargs.update(_compiled(name, srcs, deps, copts, True))
-    cc_test(name = name, size = size, **kwargs)
+    cc_test(name = name, size = size, tags = tags + ["no-sandbox"], **kwargs)
 
 def gyre_cc_benchmark(name, srcs = [], deps = [], copts = [], tags = [], **kwargs):
     """A Google Benchmark program; main() is there already."""

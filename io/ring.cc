@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "gyre/io/uring_abi.h"
@@ -56,10 +57,15 @@ result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
   if (size.submissions == 0 || size.completions < size.submissions)
     return std::errc::invalid_argument;
   ring_size wanted = size;
+  // The kernel credits the memory of rings that have gone some time after that.
+  int attempts_left = 8;
   while (true) {
     result<std::unique_ptr<ring>> made = set_up(wanted);
     if (made || made.error() != std::errc::not_enough_memory) return made;
-    if (wanted.completions > completions_least) {
+    if (--attempts_left > 0) {
+      const timespec pause = {0, 2'000'000};
+      nanosleep(&pause, nullptr);
+    } else if (wanted.completions > completions_least) {
       wanted.completions /= 2;
       wanted.submissions = std::min(wanted.submissions, wanted.completions / 2);
     } else {

@@ -200,5 +200,23 @@ GYRE_TEST_THAT_DIES(close, assigning_to_a_stream_that_is_read, "destroyed while 
   });
 }
 
+GYRE_TEST(close, a_reader_that_tries_again_during_a_close_finds_it_closed) {
+  tcp_pair pair = co_await connect_pair();
+  std::array<std::byte, 65536> chunk{};
+  while (co_await with_timeout(pair.server.write_some(chunk), 1ms)) continue;
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      std::array<std::byte, 10> buffer;
+      EXPECT_EQ((co_await pair.server.read_some(buffer)).error(), std::errc::operation_canceled);
+      EXPECT_EQ((co_await pair.server.read_some(buffer)).error(), std::errc::bad_file_descriptor);
+    });
+    children.spawn([&]() -> task<> {
+      EXPECT_EQ((co_await pair.server.write_some(chunk)).error(), std::errc::operation_canceled);
+    });
+    co_await yield();
+    (co_await pair.server.close()).value();
+  });
+}
+
 }  // namespace
 }  // namespace gyre::conformance

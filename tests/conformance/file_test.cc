@@ -228,5 +228,12 @@ GYRE_TEST(files_beneath, a_thousand_opens_leave_nothing) {
   }
 }
 
+GYRE_TEST(files, opening_a_fifo_does_not_wait_for_its_other_end) {
+  const temporary_directory place;
+  EXPECT_EQ(mkfifo(place.path_of("fifo").c_str(), 0600), 0);
+  file fifo = (co_await file::open(place.path_of("fifo"), O_RDONLY)).value();
+  (co_await fifo.close()).value();
+}
+
 }  // namespace
 }  // namespace gyre::conformance

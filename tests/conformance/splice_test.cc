@@ -192,5 +192,53 @@ GYRE_TEST(splice, a_pipe_has_a_capacity_and_holds_it) {
   co_return;
 }
 
+GYRE_TEST(splice, a_peer_that_leaves_during_a_splice_ends_nothing_else) {
+  // More than the kernel splices in one go: the first part is reset, the next raises SIGPIPE.
+  pipe between = pipe::create(1 << 20).value();
+  const std::vector<std::byte> content(512 << 10);
+  for (int round = 0; round < 5; ++round) {
+    tcp_pair pair = co_await connect_pair();
+    pair.server.allow_splice().value();
+    (co_await pair.client.close()).value();
+    const ssize_t filled = ::write(between.write_end.number(), content.data(), content.size());
+    require(filled == static_cast<ssize_t>(content.size()));
+    std::size_t left = content.size();
+    while (left > 0) {
+      const auto moved =
+          co_await op::splice_to_socket(between.read_end, pair.server.socket(), left, false);
+      if (!moved) break;
+      left -= *moved;
+    }
+    between = pipe::create(1 << 20).value();
+  }
+}
+
+GYRE_TEST(splice, an_empty_pipe_is_an_error_and_no_wait) {
+  tcp_pair pair = co_await connect_pair();
+  pair.client.allow_splice().value();
+  pipe between = pipe::create(65536).value();
+  const auto moved =
+      co_await op::splice_to_socket(between.read_end, pair.client.socket(), 100, false);
+  EXPECT_EQ(moved.error(), std::errc::no_message_available);
+}
+
+GYRE_TEST(splice, closing_the_pipe_ends_a_splice_that_waits_for_the_socket) {
+  tcp_pair pair = co_await connect_pair();
+  pair.client.allow_splice().value();
+  std::array<std::byte, 65536> chunk{};
+  while (co_await with_timeout(pair.client.write_some(chunk), 1ms)) continue;
+  pipe between = pipe::create(65536).value();
+  require(::write(between.write_end.number(), "abc", 3) == 3);
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      const auto moved =
+          co_await op::splice_to_socket(between.read_end, pair.client.socket(), 3, false);
+      EXPECT_EQ(moved.error(), std::errc::operation_canceled);
+    });
+    co_await yield();
+    (co_await between.read_end.close()).value();
+  });
+}
+
 }  // namespace
 }  // namespace gyre::conformance

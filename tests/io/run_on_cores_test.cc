@@ -1,3 +1,5 @@
+#include <sched.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -82,6 +84,31 @@ TEST(run_on_cores, a_message_to_a_core_that_ends_is_dropped) {
     });
     EXPECT_EQ(outside, 0);
   }
+}
+
+TEST(run_on_cores, the_caller_gets_its_cpus_back) {
+  cpu_set_t before;
+  cpu_set_t after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  run_on_cores(with_cores(2), [](cores&, unsigned) -> task<> { co_return; });
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
+}
+
+TEST(run_on_cores, an_exception_of_a_posted_function_comes_out) {
+  std::string said;
+  try {
+    run_on_cores(with_cores(3), [](cores& all, unsigned core) -> task<> {
+      if (core == 1)
+        all.post_to_each([](unsigned each) {
+          if (each == 2) throw std::runtime_error("posted");
+        });
+      co_await wait_for_ever();
+    });
+  } catch (const std::runtime_error& failure) {
+    said = failure.what();
+  }
+  EXPECT_EQ(said, "posted");
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <optional>
+
+#include "gyre/net/tcp.h"
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/tcp_pair.h"
+
+namespace gyre::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+
+task<> sleep_long() {
+  (void)co_await sleep_for(1h);
+}
+task<> wait_for(event& awaited) {
+  (void)co_await awaited.wait();
+}
+task<> await_kept(std::optional<task<>>& kept) {
+  co_await *std::move(kept);
+}
+
+GYRE_TEST_THAT_DIES(misuse, destroying_a_task_that_sleeps, "destroyed while it waited") {
+  std::optional<task<>> kept(sleep_long());
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(await_kept(kept));
+    co_await yield();
+    kept.reset();
+  });
+}
+
+GYRE_TEST_THAT_DIES(misuse, destroying_a_task_that_waits_for_an_event,
+                    "destroyed while it waited") {
+  event never_set;
+  std::optional<task<>> kept(wait_for(never_set));
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(await_kept(kept));
+    co_await yield();
+    kept.reset();
+  });
+}
+
+GYRE_TEST_THAT_DIES(misuse, awaiting_a_task_twice, "started twice") {
+  task<> slept = sleep_long();
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> { co_await std::move(slept); });
+    children.spawn([&]() -> task<> { co_await std::move(slept); });
+    co_return;
+  });
+}
+
+GYRE_TEST_THAT_DIES(misuse, writing_a_whole_buffer_with_one_operation_twice, "a second time") {
+  tcp_pair pair = co_await connect_pair();
+  auto write = pair.client.write_all(bytes_of("once"));
+  (co_await write).value();
+  (co_await write).value();
+}
+
+template <class Awaitable>
+concept awaitable_where_it_was_made =
+    requires(Awaitable kept) { std::move(kept).operator co_await(); };
+template <class Awaitable>
+concept awaitable_later = requires(Awaitable kept) { kept.operator co_await(); };
+
+// It refers to a temporary: kept in a variable it would dangle.
+static_assert(awaitable_where_it_was_made<timed_operation<op::recv>>);
+static_assert(!awaitable_later<timed_operation<op::recv>>);
+
+}  // namespace
+}  // namespace gyre::conformance
