@@ -17,4 +17,6 @@ gyre::task<> serve() {
   });
 }
 
-int main() { gyre::run(serve()); }
+int main() {
+  gyre::run(serve());
+}

@@ -27,7 +27,7 @@ def present(reports):
 
 
 def ratios(mine, base, value):
-    """Median, least and most of value(mine)/value(base), round by round. None: no round has both."""
+    """Median, least and most of value(mine)/value(base), round by round; None without a round."""
     each = [value(a) / value(b) for a, b in zip(mine, base) if a and b and value(b) > 0]
     if not each:
         return None

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/task.h"
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/tests/conformance/conformance.h"
 
 namespace gyre::conformance {

@@ -18,4 +18,6 @@ gyre::task<int> ping() {
   co_return 0;
 }
 
-int main() { return gyre::run(ping()); }
+int main() {
+  return gyre::run(ping());
+}

@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/examples/http/block_pool.h"
 #include "gyre/examples/http/input.h"
 #include "gyre/examples/http/output.h"

@@ -1,6 +1,6 @@
 #include "gyre/examples/http/date.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace http {
 namespace {

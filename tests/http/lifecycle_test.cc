@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/tests/http/client.h"
 #include "gyre/tests/http/server_process.h"
 

@@ -1,6 +1,6 @@
 #include "gyre/examples/http/mime_types.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/tests/http/server_process.h"
 
 namespace http {

@@ -1,6 +1,6 @@
 #include "gyre/examples/http/request_target.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace http {
 namespace {

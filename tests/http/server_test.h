@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/tests/http/client.h"
 #include "gyre/tests/http/server_process.h"
 

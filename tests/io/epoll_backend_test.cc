@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/io/descriptor.h"
 #include "gyre/io/poll_ops.h"
 #include "gyre/io/socket_ops.h"

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/io/run.h"

@@ -13,7 +13,7 @@
 #include <semaphore>
 #include <string>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/io/descriptor.h"
 #include "gyre/io/epoll_backend.h"
 #include "gyre/io/file_ops.h"

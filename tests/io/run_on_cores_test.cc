@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/io/run.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/loop.h"

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 #include "gyre/io/descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
