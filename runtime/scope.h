@@ -28,7 +28,7 @@ class scope {
   template <class Function, class... Arguments>
     requires std::is_invocable_r_v<task<void>, Function&, Arguments&...>
   void spawn(Function function, Arguments... arguments) {
-    spawn(invoke(std::move(function), std::move(arguments)...));
+    spawn(gyre::invoke(std::move(function), std::move(arguments)...));
   }
 
   /// Asks all tasks of the scope to finish early. Idempotent.

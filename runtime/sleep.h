@@ -22,7 +22,11 @@ class [[nodiscard]] sleep final : private suspension, private timer {
     begin_wait(awaiting.promise());
     stopped_ = awaiting.promise().chain().stop_requested();
     if (stopped_) return false;
-    awaiting.promise().chain().home().arm(*this, deadline_);
+    loop& home = awaiting.promise().chain().home();
+    if (deadline_ > home.now())
+      home.arm(*this, deadline_);
+    else
+      resume_waiter();  // a timer would take it for the tick that is under way
     return true;
   }
   result<void> await_resume() noexcept {

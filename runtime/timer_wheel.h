@@ -40,8 +40,8 @@ class timer_wheel {
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
 
-  /// `deadline` may lie in the past: the timer then fires at the next `advance`. `never` is far
-  /// enough to be never.
+  /// `deadline` may lie in the past: the timer then fires at the next `advance`, or within a tick
+  /// where it is less than one old. `never` is far enough to be never.
   void arm(timer& timer, steady_time deadline) noexcept;
   void disarm(timer& timer) noexcept;
 

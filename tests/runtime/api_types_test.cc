@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <type_traits>
+#include <vector>
+
+#include "gyre/fs/file.h"
+#include "gyre/io/descriptor.h"
+#include "gyre/io/file_ops.h"
+#include "gyre/io/pipe.h"
+#include "gyre/io/poll_ops.h"
+#include "gyre/io/run.h"
+#include "gyre/io/signals.h"
+#include "gyre/io/socket_ops.h"
+#include "gyre/io/splice_ops.h"
+#include "gyre/net/endpoint.h"
+#include "gyre/net/tcp.h"
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/result.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/task.h"
+#include "gyre/runtime/with_timeout.h"
+
+// The rules that keep g++ 12 from destroying temporaries twice, and that keep what the kernel uses
+// where it is.
+namespace gyre {
+namespace {
+
+/// g++ 12 destroys an aggregate twice that is a temporary of a co_await expression.
+template <class... Types>
+constexpr bool none_is_an_aggregate = (!std::is_aggregate_v<Types> && ...);
+
+static_assert(none_is_an_aggregate<task<>, task<int>, task<result<int>>, task<int>::awaiter,
+                                   result<int>, result<void>, sleep, yield, event::waiter,
+                                   timed_operation<op::recv>, timed_task<int>>);
+static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::send_all, op::recvmsg,
+                                   op::sendmsg_all, op::accept, op::connect, op::openat2,
+                                   op::read_at, op::read, op::fstat, op::poll, op::splice_from_file,
+                                   op::splice_to_socket, users_left>);
+static_assert(
+    none_is_an_aggregate<descriptor, pipe, signals, tcp_stream, tcp_listener,
+                         tcp_listener::accept_stream, file, directory, file_status, endpoint>);
+static_assert(none_is_an_aggregate<run_options, uring_options, ring_size, listen_options, readiness,
+                                   backend_counters, loop_counters>);
+
+template <class... Types>
+constexpr bool all_stay_where_they_are =
+    ((!std::is_copy_constructible_v<Types> && !std::is_move_constructible_v<Types> &&
+      !std::is_copy_assignable_v<Types> && !std::is_move_assignable_v<Types>) &&
+     ...);
+template <class... Types>
+constexpr bool all_only_move =
+    ((!std::is_copy_constructible_v<Types> && std::is_nothrow_move_constructible_v<Types> &&
+      std::is_nothrow_move_assignable_v<Types>) &&
+     ...);
+
+// What the kernel or a list points to must not move away.
+static_assert(
+    all_stay_where_they_are<op::recv, op::send_all, op::accept, op::openat2, sleep, event,
+                            event::waiter, scope, loop, operation, timer, message, users_left>);
+static_assert(
+    all_only_move<task<>, task<int>, descriptor, tcp_stream, tcp_listener, file, directory>);
+
+// Two are equal, or they are told apart by what they are.
+static_assert(std::is_trivially_copyable_v<endpoint>);
+
+TEST(api_types, hold_the_rules_that_this_file_asserts_when_it_is_compiled) {
+  SUCCEED();
+}
+
+}  // namespace
+}  // namespace gyre

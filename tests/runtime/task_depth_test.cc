@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/task.h"
+#include "gyre/tests/runtime/fake_backend.h"
+
+// Where a compiler makes no tail call of a transfer between coroutines (g++ below -O2, and with its
+// sanitizers) each of these overflows the stack, unless the loop bounds its depth.
+namespace gyre::testing_runtime {
+namespace {
+
+constexpr int million = 1'000'000;
+
+task<int> one() {
+  co_return 1;
+}
+
+task<std::int64_t> depth(std::int64_t left) {
+  if (left == 0) co_return 0;
+  co_return co_await depth(left - 1) + 1;
+}
+
+task<std::int64_t> depth_with_a_wait(std::int64_t left) {
+  if (left == 0) {
+    co_await yield();
+    co_return 0;
+  }
+  co_return co_await depth_with_a_wait(left - 1) + 1;
+}
+
+task<> fail_at_depth(std::int64_t left) {
+  if (left == 0) throw std::runtime_error("at the bottom");
+  co_await fail_at_depth(left - 1);
+}
+
+TEST(task_depth, a_million_awaits_one_after_the_other) {
+  fake_world world;
+  const auto sum = []() -> task<int> {
+    int total = 0;
+    for (int i = 0; i < million; ++i) total += co_await one();
+    co_return total;
+  };
+  EXPECT_EQ(world.run(sum()), million);
+}
+
+TEST(task_depth, a_million_yields_one_after_the_other) {
+  fake_world world;
+  world.run([]() -> task<> {
+    for (int i = 0; i < million; ++i) co_await yield();
+  }());
+}
+
+TEST(task_depth, a_million_operations_that_have_their_results_at_once) {
+  fake_world world;
+  world.kernel.at_once = true;
+  const auto sum = []() -> task<std::int64_t> {
+    std::int64_t total = 0;
+    for (int i = 0; i < million; ++i) total += (co_await request()).value();
+    co_return total;
+  };
+  EXPECT_EQ(world.run(sum()), 7LL * million);
+}
+
+TEST(task_depth, a_million_tasks_that_await_each_other) {
+  const auto before = frame_pool::live();
+  fake_world world;
+  EXPECT_EQ(world.run(depth(million)), million);
+  EXPECT_EQ(world.run(depth_with_a_wait(million)), million);
+  EXPECT_EQ(frame_pool::live(), before);
+}
+
+TEST(task_depth, an_exception_through_a_hundred_thousand_tasks) {
+  fake_world world;
+  EXPECT_THROW(world.run(fail_at_depth(100'000)), std::runtime_error);
+}
+
+TEST(task_depth, others_run_while_one_goes_deep) {
+  fake_world world;
+  bool deep = false;
+  std::int64_t turns = 0;
+  world.run(invoke([&]() -> task<> {
+    spawn(invoke([&]() -> task<> {
+      for (; !deep; ++turns) co_await yield();
+    }));
+    co_await yield();
+    co_await depth(100'000);
+    deep = true;
+  }));
+  EXPECT_GT(turns, 100);
+}
+
+}  // namespace
+}  // namespace gyre::testing_runtime

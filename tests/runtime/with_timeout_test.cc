@@ -1,0 +1,216 @@
+#include "gyre/runtime/with_timeout.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/tests/runtime/fake_backend.h"
+
+namespace gyre::testing_runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Ends the only operation in flight after `span`.
+void finish_after(fake_world& world, std::chrono::seconds span, int answer) {
+  spawn(invoke([&world, span, answer]() -> task<> {
+    (void)co_await sleep_for(span);
+    if (!world.kernel.in_flight().empty())
+      world.kernel.finish(*world.kernel.in_flight().front(), answer);
+  }));
+}
+
+TEST(with_timeout, gives_an_operations_result_when_it_is_in_time) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    finish_after(world, 1s, 5);
+    EXPECT_EQ((co_await with_timeout(request(), 2s)).value(), 5);
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+    EXPECT_EQ(world.kernel.counters().cancelled, 0U);
+  }));
+}
+
+TEST(with_timeout, gives_an_operations_error_when_it_is_in_time) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    finish_after(world, 1s, -ECONNRESET);
+    EXPECT_EQ((co_await with_timeout(request(), 2s)).error(), std::errc::connection_reset);
+  }));
+}
+
+TEST(with_timeout, ends_an_operation_at_the_deadline) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto start = world.home.now();
+    EXPECT_EQ((co_await with_timeout(request(), 2s)).error(), std::errc::timed_out);
+    EXPECT_GE(world.home.now() - start, 2s);
+    EXPECT_EQ(world.kernel.counters().cancelled, 1U);
+  }));
+}
+
+TEST(with_timeout, delivers_the_result_of_an_operation_that_won_against_its_cancellation) {
+  fake_world world;
+  world.kernel.cancels = false;
+  world.run(invoke([&]() -> task<> {
+    finish_after(world, 3s, 9);
+    const auto start = world.home.now();
+    EXPECT_EQ((co_await with_timeout(request(), 2s)).value(), 9);
+    EXPECT_GE(world.home.now() - start, 3s) << "the kernel had not let go yet";
+    EXPECT_EQ(world.kernel.counters().cancelled, 1U);
+  }));
+}
+
+TEST(with_timeout, takes_a_result_that_is_there_at_once) {
+  fake_world world;
+  world.kernel.at_once = true;
+  world.run(invoke([&]() -> task<> {
+    EXPECT_EQ((co_await with_timeout(request(), 0s)).value(), 7);
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+  }));
+}
+
+TEST(with_timeout, arms_no_timer_for_never) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    finish_after(world, 1s, 5);
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn(
+          []() -> task<> { EXPECT_EQ((co_await with_deadline(request(), never)).value(), 5); });
+      co_await yield();
+      co_await yield();
+      EXPECT_EQ(world.home.timers_armed(), 1U);  // that of finish_after
+    });
+  }));
+}
+
+TEST(with_timeout, tells_a_stop_from_the_deadline) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([]() -> task<> {
+        EXPECT_EQ((co_await with_timeout(request(), 2s)).error(), std::errc::operation_canceled);
+        EXPECT_EQ((co_await with_timeout(request(), 0s)).error(), std::errc::operation_canceled);
+      });
+      (void)co_await sleep_for(1s);
+      children.request_stop();
+    });
+  }));
+}
+
+TEST(with_timeout, is_a_stop_where_that_comes_before_a_slow_cancellation_has_ended) {
+  fake_world world;
+  world.kernel.cancels = false;
+  world.run(invoke([&]() -> task<> {
+    finish_after(world, 3s, -ECANCELED);
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([]() -> task<> {
+        EXPECT_EQ((co_await with_timeout(request(), 1s)).error(), std::errc::operation_canceled);
+      });
+      (void)co_await sleep_for(2s);
+      children.request_stop();
+    });
+  }));
+}
+
+task<int> answer_after(std::chrono::seconds span) {
+  (void)co_await sleep_for(span);
+  co_return 42;
+}
+
+TEST(with_timeout, gives_what_a_task_returns_when_it_is_in_time) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    EXPECT_EQ((co_await with_timeout(answer_after(1s), 2s)).value(), 42);
+    EXPECT_TRUE(co_await with_timeout([]() -> task<> { co_return; }(), 2s));
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+  }));
+}
+
+TEST(with_timeout, stops_a_task_at_the_deadline) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto wait = []() -> task<result<int>> { co_return co_await request(); };
+    EXPECT_EQ((co_await with_timeout(wait(), 2s)).error(), std::errc::timed_out);
+
+    const auto sleep_long = []() -> task<> { (void)co_await sleep_for(1h); };
+    const auto start = world.home.now();
+    EXPECT_EQ((co_await with_timeout(sleep_long(), 2s)).error(), std::errc::timed_out);
+    EXPECT_LT(world.home.now() - start, 3s);
+  }));
+}
+
+TEST(with_timeout, delivers_what_a_task_returns_after_the_deadline) {
+  fake_world world;
+  world.run(invoke(
+      [&]() -> task<> { EXPECT_EQ((co_await with_timeout(answer_after(5s), 2s)).value(), 42); }));
+}
+
+TEST(with_timeout, takes_what_can_only_be_moved) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto make = []() -> task<result<std::unique_ptr<int>>> {
+      co_await yield();
+      co_return std::make_unique<int>(8);
+    };
+    auto made = co_await with_timeout(make(), 1s);
+    EXPECT_EQ(*made.value(), 8);
+  }));
+}
+
+TEST(with_timeout, lets_the_exception_of_a_task_out) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto failing = []() -> task<int> {
+      (void)co_await sleep_for(1h);
+      throw std::runtime_error("stopped");
+    };
+    std::string told;
+    try {
+      (void)co_await with_timeout(failing(), 1s);
+    } catch (const std::runtime_error& error) {
+      told = error.what();
+    }
+    EXPECT_EQ(told, "stopped");
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+  }));
+}
+
+TEST(with_timeout, leaves_the_task_around_it_unstopped) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    (void)co_await with_timeout(answer_after(5s), 1s);
+    EXPECT_TRUE(co_await sleep_for(1s));
+    EXPECT_EQ((co_await with_timeout(request(), 1s)).error(), std::errc::timed_out);
+  }));
+}
+
+/// Timeouts one in the other, of which number `shortest` is the first to pass.
+task<result<int>> nest(int levels, int shortest) {
+  if (levels == 0) co_return co_await request();
+  const auto span = levels == shortest ? 1s : 10s;
+  const auto inner = co_await with_timeout(nest(levels - 1, shortest), span);
+  const auto expected = levels >= shortest ? std::errc::timed_out : std::errc::operation_canceled;
+  EXPECT_EQ(inner.error(), expected) << levels << " of " << shortest;
+  co_return inner;
+}
+
+TEST(with_timeout, counts_the_shortest_of_many) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    for (int shortest = 1; shortest <= 5; ++shortest) {
+      const auto start = world.home.now();
+      EXPECT_EQ((co_await nest(5, shortest)).error(), std::errc::timed_out);
+      EXPECT_LT(world.home.now() - start, 2s);
+    }
+  }));
+}
+
+}  // namespace
+}  // namespace gyre::testing_runtime
