@@ -133,8 +133,10 @@ epoll_backend::outcome epoll_backend::begin(operation& operation) noexcept {
   const readiness awaited = operation.ready_when();
   if (awaited.fd < 0) {
     const bool blocks = awaited.events == 0;  // else its descriptor is closed
-    return blocks && operation.policy() == ring_policy::submit ? offload(operation)
-                                                               : attempt(operation);
+    if (!blocks || operation.policy() == ring_policy::perform) return attempt(operation);
+    ++counters_.syscalls;
+    const int cached = operation.perform_cached();
+    return cached == -EAGAIN ? offload(operation) : outcome(cached);
   }
   const stage direction = direction_of(awaited.events);
   watched* const known = knows(operation, awaited.fd) ? &watched_[awaited.fd] : nullptr;

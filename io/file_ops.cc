@@ -3,6 +3,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,18 @@ namespace {
 
 std::size_t clamp(std::size_t size) noexcept {
   return std::min<std::size_t>(size, transfer_max);
+}
+
+/// Reads with `call(rest)` until `done` bytes fill the buffer, or the file ends, or can't be read.
+template <class Call>
+int fill(std::span<std::byte> buffer, std::size_t& done, Call call) noexcept {
+  while (done < buffer.size()) {
+    const auto rest = buffer.subspan(done);
+    const int count = system_call([&] { return call(rest.first(clamp(rest.size()))); });
+    if (count <= 0) return count;
+    done += static_cast<std::size_t>(count);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -32,6 +45,16 @@ int openat2::perform() noexcept {
   return system_call(
       [this] { return syscall(SYS_openat2, directory_, path_, &how_, sizeof how_); });
 }
+// RESOLVE_CACHED (Linux 5.12) keeps the way there from the disk, but not the end of it: to open a
+// FIFO waits for its other end, unless O_NONBLOCK is set. EINVAL may be that of an older kernel.
+int openat2::perform_cached() noexcept {
+  if ((how_.flags & O_NONBLOCK) == 0) return -EAGAIN;
+  open_how cached = how_;
+  cached.resolve |= RESOLVE_CACHED;
+  const int answer =
+      system_call([&] { return syscall(SYS_openat2, directory_, path_, &cached, sizeof cached); });
+  return answer == -EINVAL ? -EAGAIN : answer;
+}
 result<descriptor> openat2::await_resume() noexcept {
   const int answer = outcome();
   if (answer < 0) return errno_error(-answer);
@@ -44,14 +67,17 @@ void read_at::prepare(io_uring_sqe& sqe) noexcept {
                      static_cast<std::uint64_t>(position(offset_ + done_)));
 }
 int read_at::perform() noexcept {
-  while (done_ < buffer_.size()) {
-    const auto rest = buffer_.subspan(done_);
-    const int count = system_call(
-        [&] { return ::pread(fd_, rest.data(), clamp(rest.size()), position(offset_ + done_)); });
-    if (count <= 0) return count;
-    done_ += static_cast<std::size_t>(count);
-  }
-  return 0;
+  return fill(buffer_, done_, [this](std::span<std::byte> rest) {
+    return ::pread(fd_, rest.data(), rest.size(), position(offset_ + done_));
+  });
+}
+// What it got stays in done_ when the rest is not there. Not every file system can tell.
+int read_at::perform_cached() noexcept {
+  const int answer = fill(buffer_, done_, [this](std::span<std::byte> rest) {
+    const iovec part = {rest.data(), rest.size()};
+    return ::preadv2(fd_, &part, 1, position(offset_ + done_), RWF_NOWAIT);
+  });
+  return answer == -EOPNOTSUPP || answer == -EINVAL ? -EAGAIN : answer;
 }
 bool read_at::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);

@@ -28,6 +28,7 @@ class [[nodiscard]] openat2 final : public operation {
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
+  int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
   const char* name() const noexcept override { return "openat2"; }
 
@@ -47,6 +48,7 @@ class [[nodiscard]] read_at final : public operation {
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
+  int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
   const char* name() const noexcept override { return "read_at"; }
 

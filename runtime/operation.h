@@ -86,6 +86,9 @@ class operation : public suspension {
   virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
   /// Makes the system call: a result of 0 or more, or a negative errno.
   virtual int perform() noexcept = 0;
+  /// As `perform` where all that is needed lies in the kernel's caches, else -EAGAIN: tried by
+  /// backends before they hand over to a thread what may wait for a disk.
+  virtual int perform_cached() noexcept { return -EAGAIN; }
   /// What to wait for when `perform` answers -EAGAIN.
   virtual readiness ready_when() const noexcept = 0;
 

@@ -1,16 +1,20 @@
 #include "gyre/io/offload_pool.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <semaphore>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -166,6 +170,29 @@ TEST_P(pool_of, a_close_ends_what_is_queued_and_awaits_what_runs) {
     });
     EXPECT_TRUE(closed);
     EXPECT_EQ(uses.delivered, threads_max);
+  }());
+}
+
+/// How many threads this process has.
+std::ptrdiff_t count_threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(pool_of_epoll, is_not_troubled_with_what_lies_in_caches) {
+  loop home(epoll_backend::create(epoll_options()).value());
+  const std::ptrdiff_t before = count_threads();
+  run_on(home, [&]() -> task<> {
+    descriptor here(AT_FDCWD);
+    std::array<std::byte, 100> bytes;
+    bytes.fill(std::byte{1});
+    ::close(::open("/dev/zero", O_RDONLY | O_CLOEXEC));  // now the way there is known
+    auto zeros = co_await op::openat2(here, "/dev/zero", O_RDONLY | O_NONBLOCK, 0, 0);
+    EXPECT_EQ((co_await op::read_at(*zeros, bytes, 0)).value(), bytes.size());
+    EXPECT_EQ(bytes.back(), std::byte{0});
+    EXPECT_EQ(count_threads(), before);
+    // Without O_NONBLOCK it might be a FIFO, and wait for its other end.
+    EXPECT_TRUE(co_await op::openat2(here, "/dev/zero", O_RDONLY, 0, 0));
+    EXPECT_EQ(count_threads(), before + 1);
   }());
 }
 
