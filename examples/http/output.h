@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -38,11 +39,11 @@ class output {
   /// There must be room.
   void append(std::string_view text) noexcept {
     gyre::check(space_.size() - size_ >= text.size(), "an answer is longer than the room for it");
-    std::memcpy(space_.data() + size_, text.data(), text.size());
+    std::ranges::copy(text, space_.begin() + static_cast<std::ptrdiff_t>(size_));
     size_ += text.size();
   }
   /// In decimal digits, at most 20.
-  void append(std::uint64_t number) noexcept {
+  void append_number(std::uint64_t number) noexcept {
     const auto [end, error] =
         std::to_chars(space_.data() + size_, space_.data() + space_.size(), number);
     gyre::check(error == std::errc(), "an answer is longer than the room for it");

@@ -14,7 +14,7 @@ void append_status_fields(output& out, const response_head& head) noexcept {
   if (head.status == status::method_not_allowed) out.append("Allow: GET, HEAD\r\n");
   if (head.status == status::range_not_satisfiable) {
     out.append("Content-Range: bytes */");
-    out.append(head.full_size);
+    out.append_number(head.full_size);
     out.append("\r\n");
   }
   if (head.range) {
@@ -29,11 +29,11 @@ void append_status_fields(output& out, const response_head& head) noexcept {
 
 void append_content_range(output& out, const byte_range& range, std::uint64_t full_size) noexcept {
   out.append("bytes ");
-  out.append(range.first);
+  out.append_number(range.first);
   out.append("-");
-  out.append(range.first + range.size - 1);
+  out.append_number(range.first + range.size - 1);
   out.append("/");
-  out.append(full_size);
+  out.append_number(full_size);
 }
 
 void append_head(output& out, const response_head& head, std::string_view date) noexcept {
@@ -46,7 +46,7 @@ void append_head(output& out, const response_head& head, std::string_view date) 
   // Of what a 304 leaves out, its length would be guessed wrong.
   if (head.status != status::not_modified) {
     out.append("Content-Length: ");
-    out.append(head.content_length);
+    out.append_number(head.content_length);
     out.append("\r\n");
   }
   append_field(out, "ETag: ", head.entity_tag);

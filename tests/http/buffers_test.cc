@@ -92,7 +92,7 @@ TEST(output, grows_from_a_small_block_to_a_large_one) {
   output out(blocks);
   EXPECT_TRUE(out.make_room(10));
   out.append("head");
-  out.append(std::uint64_t{42});
+  out.append_number(42);
   EXPECT_EQ(blocks.large.leased(), 0U);
   EXPECT_TRUE(out.make_room(blocks.small.block_size()));
   EXPECT_EQ(blocks.small.leased(), 0U);
@@ -111,6 +111,13 @@ TEST(output, refuses_more_than_fits) {
   out.append("x");
   EXPECT_FALSE(out.make_room(out.fits_empty()));
   EXPECT_EQ(text_of(out), "x");
+}
+
+TEST(output, takes_nothing_as_well) {
+  block_pools blocks;
+  output out(blocks);
+  out.append("");
+  EXPECT_TRUE(out.empty());
 }
 
 TEST(output, forgets_what_is_taken_back) {

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -105,6 +106,8 @@ server_process::~server_process() {
   if (pid_ > 0) {
     kill(pid_, SIGKILL);
     wait();
+    // The test ended early: perhaps because the server did, and said why.
+    std::fputs(errors_.c_str(), stderr);
   }
   close(output_fd_);
   close(errors_fd_);
