@@ -37,34 +37,44 @@ GYRE_TEST(descriptor_limit, an_accept_without_a_descriptor_to_give_says_so_and_r
   EXPECT_EQ(server.peer().value(), client.local().value());
 }
 
-GYRE_TEST(descriptor_limit, an_acceptor_that_pauses_does_not_spin_and_serves_all_in_the_end) {
+/// Accepts `wanted` connections, and pauses when no descriptor can be had.
+task<> accept_patiently(tcp_listener& listener, int wanted, int& accepted, int& pauses) {
+  while (accepted < wanted) {
+    const auto stream = co_await listener.accept();
+    if (stream) {
+      ++accepted;
+      continue;
+    }
+    require(advise_accept(stream.error()) == accept_advice::pause);
+    ++pauses;
+    (void)co_await sleep_for(1ms);
+  }
+}
+
+/// Connects ten times to an acceptor that has no descriptor at first, or has.
+task<> serve_ten(bool has_descriptors) {
   tcp_listener listener = listen_on_loopback();
   std::vector<tcp_stream> clients;
   for (int i = 0; i < 10; ++i)
     clients.push_back((co_await tcp_stream::connect(listener.local().value())).value());
   int accepted = 0;
   int pauses = 0;
-  descriptor_limit limit(none);
+  descriptor_limit limit(has_descriptors ? 1000 : none);
   const auto start = std::chrono::steady_clock::now();
   co_await with_scope([&](scope& children) -> task<> {
-    children.spawn([&]() -> task<> {
-      while (accepted < 10) {
-        const auto stream = co_await listener.accept();
-        if (stream) {
-          ++accepted;
-          continue;
-        }
-        require(advise_accept(stream.error()) == accept_advice::pause);
-        ++pauses;
-        (void)co_await sleep_for(1ms);
-      }
-    });
+    children.spawn(accept_patiently(listener, 10, accepted, pauses));
     (void)co_await sleep_for(10ms);
-    EXPECT_EQ(accepted, 0);
+    EXPECT_EQ(accepted > 0, has_descriptors);
     EXPECT_LE(pauses, (std::chrono::steady_clock::now() - start) / 1ms + 1);
     limit.set(1000);
   });
   EXPECT_EQ(accepted, 10);
+}
+
+GYRE_TEST(descriptor_limit, an_acceptor_that_pauses_does_not_spin_and_serves_all_in_the_end) {
+  // The first time without need: a sanitizer that sees a type for the first time needs descriptors.
+  co_await serve_ten(true);
+  co_await serve_ten(false);
 }
 
 GYRE_TEST(descriptor_limit, whatever_makes_a_descriptor_fails_with_the_same_error) {

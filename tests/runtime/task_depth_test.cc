@@ -84,7 +84,10 @@ TEST(task_depth, others_run_while_one_goes_deep) {
   std::int64_t turns = 0;
   world.run(invoke([&]() -> task<> {
     spawn(invoke([&]() -> task<> {
-      for (; !deep; ++turns) co_await yield();
+      while (!deep) {
+        ++turns;
+        co_await yield();
+      }
     }));
     co_await yield();
     co_await depth(100'000);
