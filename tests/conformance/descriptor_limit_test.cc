@@ -72,7 +72,6 @@ task<> serve_ten(bool has_descriptors) {
 }
 
 GYRE_TEST(descriptor_limit, an_acceptor_that_pauses_does_not_spin_and_serves_all_in_the_end) {
-  // The first time without need: a sanitizer that sees a type for the first time needs descriptors.
   co_await serve_ten(true);
   co_await serve_ten(false);
 }
