@@ -225,8 +225,7 @@ GYRE_TEST(splice, an_empty_pipe_is_an_error_and_no_wait) {
 GYRE_TEST(splice, closing_the_pipe_ends_a_splice_that_waits_for_the_socket) {
   tcp_pair pair = co_await connect_pair();
   pair.client.allow_splice().value();
-  std::array<std::byte, 65536> chunk{};
-  while (co_await with_timeout(pair.client.write_some(chunk), 1ms)) continue;
+  fill(pair);
   pipe between = pipe::create(65536).value();
   require(::write(between.write_end.number(), "abc", 3) == 3);
   co_await with_scope([&](scope& children) -> task<> {

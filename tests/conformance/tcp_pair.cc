@@ -1,5 +1,10 @@
 #include "gyre/tests/conformance/tcp_pair.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <vector>
+
 namespace gyre::conformance {
 
 tcp_listener listen_on_loopback() {
@@ -16,6 +21,18 @@ task<tcp_pair> connect_pair(tcp_listener& listener) {
   auto client = co_await tcp_stream::connect(listener.local().value());
   auto server = co_await listener.accept();
   co_return tcp_pair(std::move(client).value(), std::move(server).value());
+}
+
+void fill(tcp_pair& pair) {
+  // Buffers whose size was set don't grow when they are full.
+  pair.client.set_send_buffer(65536).value();
+  pair.server.set_receive_buffer(65536).value();
+  const int socket = pair.client.socket().number();
+  const std::vector<char> much(1 << 20);
+  pollfd writable = {socket, POLLOUT, 0};
+  do {
+    while (::send(socket, much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
+  } while (::poll(&writable, 1, 10) > 0);
 }
 
 }  // namespace gyre::conformance

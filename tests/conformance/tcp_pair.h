@@ -23,6 +23,10 @@ task<tcp_pair> connect_pair();
 /// A connection from `listener` to itself.
 task<tcp_pair> connect_pair(tcp_listener& listener);
 
+/// Sends from the client's end until the connection takes no more, and has not for a while. By
+/// system calls: a backend that is slow must not be taken for a socket that is full.
+void fill(tcp_pair& pair);
+
 /// A listener on a free port of 127.0.0.1.
 tcp_listener listen_on_loopback();
 
