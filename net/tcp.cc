@@ -1,7 +1,7 @@
 #include "gyre/net/tcp.h"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -106,12 +106,8 @@ result<void> tcp_stream::set_send_buffer(int bytes) noexcept {
 }
 
 result<void> tcp_stream::allow_splice(bool on) noexcept {
-  const bool nonblocking = on || loop::current().kernel().nonblocking();
-  const int flags = fcntl(socket_.number(), F_GETFL);
-  if (flags < 0) return errno_error(errno);
-  const int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-  if (wanted == flags) return {};
-  return to_result(fcntl(socket_.number(), F_SETFL, wanted));
+  int nonblocking = on || loop::current().kernel().nonblocking();
+  return to_result(ioctl(socket_.number(), FIONBIO, &nonblocking));
 }
 
 result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_options& options) {
