@@ -36,7 +36,7 @@ class core {
 
   http::counters counters;
   block_pools blocks;
-  pipe_pool pipes{16, 1024};
+  pipe_pool pipes{64, 1024};
   date_clock dates;
   std::mt19937_64 random{std::random_device()()};
   std::optional<static_files> files;

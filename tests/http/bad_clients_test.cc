@@ -15,7 +15,7 @@ constexpr int clients_in_all = 1000;
 constexpr int clients_at_a_time = 200;
 
 // The server keeps some pipes, each with two ends.
-constexpr std::size_t descriptors_kept = 32;
+constexpr std::size_t descriptors_kept = 128;
 
 class bad_clients : public server_test, public testing::WithParamInterface<const char*> {
  protected:
