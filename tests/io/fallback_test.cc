@@ -26,6 +26,7 @@
 #include "gyre/io/run.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
 
 // What a sandbox forbids, this process loses in a child of its own.
 namespace gyre {
@@ -228,6 +229,37 @@ TEST_P(without_precise_waits, epoll_never_wakes_early) {
         options);
   });
   EXPECT_EQ(told.find("epoll, timeouts in milliseconds"), 0U) << told;
+}
+
+/// Reads from a pipe that has nothing yet, and opens a file; what came of them.
+task<std::string> wait_and_block() {
+  pipe both = pipe::create(4096).value();
+  std::byte got{};
+  const auto read = co_await with_timeout(op::read(both.read_end, std::span(&got, 1)), 1ms);
+  descriptor here(AT_FDCWD);
+  const auto opened = co_await op::openat2(here, "/dev/null", O_RDONLY, 0, 0);
+  co_return "read: " + read.error().message() + ", open: " + opened.error().message();
+}
+
+TEST(fallback, a_descriptor_that_cannot_be_watched_is_an_error_of_its_operation) {
+  const std::string told = in_child([] {
+    loop home(make_backend(backend_choice::epoll, uring_options(), {}));
+    forbid({__NR_epoll_ctl}, ENOSPC);
+    return run_on(home, wait_and_block());
+  });
+  EXPECT_EQ(told, "read: No space left on device, open: Success");
+}
+
+TEST(fallback, without_a_thread_to_be_had_what_blocks_is_done_all_the_same) {
+  const auto told = [](backend_choice choice) {
+    return in_child([choice] {
+      loop home(make_backend(choice, uring_options(), {}));
+      forbid({__NR_clone, __NR_clone3}, EAGAIN);
+      return run_on(home, wait_and_block());
+    });
+  };
+  EXPECT_EQ(told(backend_choice::epoll), "read: Connection timed out, open: Success");
+  EXPECT_EQ(told(backend_choice::threads), "read: Resource temporarily unavailable, open: Success");
 }
 
 TEST(environment, names_the_backend_that_automatic_takes) {
