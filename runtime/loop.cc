@@ -44,11 +44,7 @@ loop::loop(std::unique_ptr<backend> backend)
 
 loop::~loop() {
   check(ready_.empty() && timers_.empty(), "a loop was destroyed that still has tasks");
-  for (message* each = take_messages(); each;) {
-    message* next = each->next_;
-    each->discarded();
-    each = next;
-  }
+  inbox_.close();
 }
 
 loop& loop::current() noexcept {
@@ -69,36 +65,9 @@ bool loop::submit(operation& operation) noexcept {
 }
 
 void loop::post(message& message) noexcept {
-  class message* head = inbox_.load(std::memory_order_relaxed);
-  do {
-    message.next_ = head;
-  } while (!inbox_.compare_exchange_weak(head, &message, std::memory_order_seq_cst,
-                                         std::memory_order_relaxed));
-  // Either this sees the loop asleep, or the loop sees the message before it falls asleep: both
-  // sides write and then read in the single order of seq_cst.
-  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false)) backend_->wake();
-}
-
-// Oldest first.
-message* loop::take_messages() noexcept {
-  message* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
-  message* oldest = nullptr;
-  while (newest) {
-    message* next = newest->next_;
-    newest->next_ = oldest;
-    oldest = newest;
-    newest = next;
-  }
-  return oldest;
-}
-
-void loop::deliver_messages() {
-  for (message* each = take_messages(); each;) {
-    message* next = each->next_;
-    ++counters_.messages;
-    each->delivered();
-    each = next;
-  }
+  if (!inbox_.post(message)) return;
+  backend_->wake();
+  inbox_.rang();
 }
 
 void loop::run_ready() {
@@ -120,10 +89,9 @@ void loop::poll() {
     backend_->poll(backend::no_wait);
     return;
   }
-  asleep_.store(true, std::memory_order_seq_cst);
-  const bool awaited = inbox_.load(std::memory_order_seq_cst) == nullptr;
-  backend_->poll(awaited ? timers_.next() : backend::no_wait);
-  asleep_.store(false, std::memory_order_relaxed);
+  const bool asleep = inbox_.fall_asleep();
+  backend_->poll(asleep ? timers_.next() : backend::no_wait);
+  if (asleep) inbox_.wake_up();
 }
 
 void loop::drive(const bool& done, scope& root) {
@@ -135,7 +103,7 @@ void loop::drive(const bool& done, scope& root) {
     run_ready();
     if (done) break;
     poll();
-    if (inbox_.load(std::memory_order_relaxed)) deliver_messages();
+    if (!inbox_.empty()) inbox_.deliver(counters_.messages);
     if (!timers_.empty()) counters_.timers_fired += timers_.advance(backend_->now(), timers_max);
   }
   root_ = nullptr;

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/inbox.h"
 #include "gyre/runtime/ready_queue.h"
 #include "gyre/runtime/time.h"
 #include "gyre/runtime/timer_wheel.h"
@@ -14,26 +14,6 @@ namespace gyre {
 
 class operation;
 class scope;
-
-/// Something to be done on a loop's thread, sent there from any thread. Intrusive: it must live
-/// until it was delivered.
-class message {
- public:
-  message() noexcept = default;
-  message(const message&) = delete;
-  message& operator=(const message&) = delete;
-
- protected:
-  ~message() = default;
-  /// Runs on the loop's thread, outside of any task. The message may destroy itself here.
-  virtual void delivered() noexcept = 0;
-  /// Instead of that when the loop ends first, on the thread that ends it.
-  virtual void discarded() noexcept {}
-
- private:
-  friend class loop;
-  message* next_ = nullptr;
-};
 
 /// A task record that has ended and can be destroyed as soon as nothing runs inside its frame.
 class retired {
@@ -89,7 +69,8 @@ class loop {
   steady_time now() const noexcept { return backend_->now(); }
 
   /// Delivers `message` on this loop's thread, in order with others of the same sender, or discards
-  /// it when the loop ends first. From any thread, while the loop exists.
+  /// it when the loop ends first. From any thread, while the loop exists; what the message makes
+  /// happen may end it.
   void post(message& message) noexcept;
 
   /// Destroys `ended` once the coroutine that is being resumed has returned.
@@ -115,8 +96,6 @@ class loop {
 
   void run_ready();
   void poll();
-  message* take_messages() noexcept;
-  void deliver_messages();
 
   ready_queue ready_;
   int hops_left_ = 0;
@@ -127,8 +106,7 @@ class loop {
   loop_counters counters_;
   scope* root_ = nullptr;
 
-  alignas(64) std::atomic<message*> inbox_ = nullptr;
-  std::atomic<bool> asleep_ = false;
+  alignas(64) inbox inbox_;
 };
 
 }  // namespace gyre

@@ -1,0 +1,57 @@
+#include "gyre/runtime/inbox.h"
+
+#include <sched.h>
+
+namespace gyre {
+
+bool inbox::post(message& message) noexcept {
+  class message* newest = newest_.load(std::memory_order_relaxed);
+  do {
+    message.next_ = newest == sleeper() ? nullptr : newest;
+  } while (!newest_.compare_exchange_weak(newest, &message, std::memory_order_release,
+                                          std::memory_order_relaxed));
+  return newest == sleeper();
+}
+
+bool inbox::fall_asleep() noexcept {
+  message* none = nullptr;
+  return newest_.compare_exchange_strong(none, sleeper(), std::memory_order_relaxed);
+}
+
+void inbox::wake_up() noexcept {
+  message* asleep = sleeper();
+  if (!newest_.compare_exchange_strong(asleep, nullptr, std::memory_order_relaxed)) ++rings_due_;
+}
+
+// Oldest first.
+message* inbox::take() noexcept {
+  message* newest = newest_.exchange(nullptr, std::memory_order_acquire);
+  message* oldest = nullptr;
+  while (newest) {
+    message* next = newest->next_;
+    newest->next_ = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  return oldest;
+}
+
+void inbox::deliver(std::uint64_t& delivered) noexcept {
+  for (message* each = take(); each;) {
+    message* next = each->next_;
+    ++delivered;
+    each->delivered();
+    each = next;
+  }
+}
+
+void inbox::close() noexcept {
+  for (message* each = take(); each;) {
+    message* next = each->next_;
+    each->discarded();
+    each = next;
+  }
+  while (rings_.load(std::memory_order_acquire) != rings_due_) sched_yield();
+}
+
+}  // namespace gyre
