@@ -16,12 +16,13 @@ namespace gyre {
 namespace {
 
 // Of the completion's 64 bits the upper half is the generation, which is never 0 for operations.
-constexpr std::uint64_t cancel_data = 0;
-constexpr std::uint64_t wake_data = 1;
+constexpr std::uint64_t wake_data = 0;
+constexpr std::uint64_t cancel_data = 1;  // + the slot of what is cancelled
 
 constexpr std::uint32_t no_slot = UINT32_MAX;
 constexpr unsigned kept_for_cancels_max = 16;
 constexpr unsigned reap_max = 1024;
+constexpr std::chrono::milliseconds retry_pause(1);
 
 // What an operation is doing, in operation::backend_state.
 enum stage : std::uint32_t { in_backlog, in_ring, awaiting_readiness };
@@ -147,8 +148,10 @@ void uring_backend::submit_entry(operation& operation) noexcept {
 }
 
 void uring_backend::submit_again() noexcept {
-  while (!cancels_due_.empty() && submit_cancel(*cancels_due_.first()))
-    cancels_due_.pop()->backend_state &= ~cancel_due;
+  if (!cancels_due_.empty() && now() >= cancel_again_at_) {
+    while (!cancels_due_.empty() && submit_cancel(*cancels_due_.first()))
+      cancels_due_.pop()->backend_state &= ~cancel_due;
+  }
   while (!backlog_.empty() && has_room()) start(*backlog_.pop());
 }
 
@@ -164,15 +167,26 @@ void uring_backend::cancel(operation& operation) noexcept {
   }
 }
 
-// Success is seen at the cancelled operation; failure means that it is about to complete anyway.
+// Success is seen at the cancelled operation, failure by `cancel_failed`.
 bool uring_backend::submit_cancel(const operation& operation) noexcept {
   io_uring_sqe* sqe = next_submission();
   if (!sqe) return false;
   const std::uint32_t slot = operation.backend_slot;
   io_uring_prep_cancel64(sqe, user_data_of(slot, slots_[slot].generation), 0);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  sqe->user_data = cancel_data;
+  sqe->user_data = cancel_data + slot;
   return true;
+}
+
+// Mostly the operation has completed. But one that goes on as soon as its descriptor is ready is in
+// none of the kernel's lists while it is about to, and would not be found though it may wait again.
+void uring_backend::cancel_failed(std::uint32_t slot, int error) noexcept {
+  operation* operation = slots_[slot].operation;
+  if (error != -ENOENT || !operation || !operation->stop_requested()) return;
+  if (operation->backend_state & cancel_due || operation->ready_when().fd < 0) return;
+  operation->backend_state |= cancel_due;
+  cancels_due_.push(*operation);
+  cancel_again_at_ = now() + retry_pause;
 }
 
 // An entry even of those that are kept back; null when the kernel takes none.
@@ -204,7 +218,10 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
   const auto index = static_cast<std::uint32_t>(cqe.user_data);
   const auto generation = static_cast<std::uint32_t>(cqe.user_data >> 32);
   if (generation == 0) [[unlikely]] {
-    if (cqe.user_data == wake_data) wake_armed_ = false;
+    if (cqe.user_data == wake_data)
+      wake_armed_ = false;
+    else
+      cancel_failed(index - cancel_data, cqe.res);
     return;
   }
   if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].operation)
@@ -316,7 +333,7 @@ void uring_backend::poll(steady_time until) noexcept {
     submit_again();
     // What the kernel takes no entries for just now is tried again; no completion would remind us.
     if (!cancels_due_.empty() || (!backlog_.empty() && first_free_ != no_slot))
-      until = std::min(until, now() + std::chrono::milliseconds(1));
+      until = std::min(until, now() + retry_pause);
   }
   if (!wake_armed_) until = no_wait;
   if (until != no_wait && !ring_->has_completions())

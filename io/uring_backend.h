@@ -64,6 +64,7 @@ class uring_backend final : public backend {
   void submit_entry(operation& operation) noexcept;
   void submit_again() noexcept;
   bool submit_cancel(const operation& operation) noexcept;
+  void cancel_failed(std::uint32_t slot, int error) noexcept;
   io_uring_sqe* next_submission() noexcept;
   void arm_wake() noexcept;
   void completed(const io_uring_cqe& cqe) noexcept;
@@ -82,7 +83,8 @@ class uring_backend final : public backend {
   const std::uint32_t in_flight_max_;
 
   operation_queue backlog_;      // waiting for room
-  operation_queue cancels_due_;  // in flight, to be cancelled when there is room for that
+  operation_queue cancels_due_;  // in flight, to be cancelled when there is room or once more
+  steady_time cancel_again_at_ = steady_time::min();
 
   adaptive_spin spin_;
 

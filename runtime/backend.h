@@ -76,9 +76,7 @@ class backend {
   virtual std::string report() const = 0;
   virtual const backend_counters& counters() const noexcept = 0;
 
- protected:
-  friend class loop;
-  /// Called once by the loop that owns this backend.
+  /// Called once, by the loop that owns this backend.
   virtual void attach(loop& home) { (void)home; }
 };
 

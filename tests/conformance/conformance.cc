@@ -5,14 +5,20 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
+#include "gyre/runtime/scope.h"
 #include "gyre/tests/conformance/backends.h"
 #include "gyre/tests/conformance/resources.h"
+#include "gyre/tests/conformance/stopping_backend.h"
 
 namespace gyre::conformance {
 namespace {
@@ -37,23 +43,61 @@ class test_of_behaviour : public testing::Test {
   void TearDown() override { alarm(0); }
 
   void TestBody() override {
-    if (tested_.dies_saying) {
-      GTEST_FLAG_SET(death_test_style, "threadsafe");
-      EXPECT_DEATH(run(), tested_.dies_saying);
-      return;
+    switch (tested_.how) {
+      case manner::once:
+        return run_and_leave_nothing([this] { run(on_.make(), tested_.run()); });
+      case manner::to_death:
+        GTEST_FLAG_SET(death_test_style, "threadsafe");
+        EXPECT_DEATH(run(on_.make(), tested_.run()), tested_.last_words);
+        return;
+      case manner::stopped_anywhere:
+        stop_anywhere(stopping_backend::when::before_the_kernel);
+        stop_anywhere(stopping_backend::when::while_kernel_has_it);
     }
+  }
+
+  static void run_and_leave_nothing(const std::function<void()>& run) {
     const resources before = resources::in_use();
     run();
     EXPECT_EQ(resources::settled(before), before) << "something was left behind";
   }
 
-  void run() {
-    loop home(on_.make());
-    run_on(home, tested_.run());
+  static void run(std::unique_ptr<backend> on, task<> body) {
+    loop home(std::move(on));
+    run_on(home, std::move(body));
     EXPECT_EQ(home.timers_armed(), 0U);
     const backend_counters& counters = home.kernel().counters();
     EXPECT_EQ(counters.submitted, counters.completed);
     EXPECT_EQ(counters.stale, 0U);
+  }
+
+  void stop_anywhere(stopping_backend::when when) {
+    bool stopped = true;
+    for (int turn = 1; stopped && !HasFailure(); ++turn) {
+      SCOPED_TRACE("stopped at turn " + std::to_string(turn));
+      run_and_leave_nothing([&] {
+        auto on = std::make_unique<stopping_backend>(on_.make(), turn, when);
+        stopping_backend& stopping = *on;
+        run(std::move(on), stop_once(stopping, stopped));
+      });
+    }
+  }
+
+  /// Runs the body, to be stopped by `stopping`. What it throws counts where it was not.
+  task<> stop_once(stopping_backend& stopping, bool& stopped) {
+    std::exception_ptr failure;
+    try {
+      co_await with_scope([&](scope& children) -> task<> {
+        stopping.action = [&children] { children.request_stop(); };
+        co_await tested_.run();
+        stopping.action = nullptr;
+      });
+    } catch (const std::exception&) {
+      failure = std::current_exception();
+    }
+    stopping.action = nullptr;
+    stopped = stopping.acted();
+    if (failure && !stopped) std::rethrow_exception(failure);
   }
 
   const behaviour tested_;

@@ -13,20 +13,28 @@
 
 namespace gyre::conformance {
 
+/// How a behaviour is run.
+enum class manner {
+  once,             ///< from the beginning to the end
+  to_death,         ///< it ends the process
+  stopped_anywhere  ///< again and again, asked to stop at its first turn, its second, …
+};
+
 /// A behaviour that all backends share. Its body is a coroutine that runs on a loop of its own.
 class behaviour {
  public:
   using body = task<> (*)();
 
-  behaviour(const char* suite, const char* name, body run, const char* dies_saying = nullptr,
+  behaviour(const char* suite, const char* name, body run, manner how, const char* last_words,
             std::source_location where = std::source_location::current())
-      : suite(suite), name(name), run(run), dies_saying(dies_saying), where(where) {}
+      : suite(suite), name(name), run(run), how(how), last_words(last_words), where(where) {}
 
   const char* suite;
   const char* name;
   body run;
-  /// Where the process must end: part of the sentence that it ends with.
-  const char* dies_saying;
+  manner how;
+  /// Part of the sentence that the process ends with.
+  const char* last_words;
   std::source_location where;
 };
 
@@ -54,11 +62,20 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
 
 /// A test of one behaviour on every backend; the body that follows is a coroutine. In it, EXPECT_…
 /// as in any test, and `require` or `result::value` for what must hold to go on.
-#define GYRE_TEST(suite, name) GYRE_TEST_THAT_DIES(suite, name, nullptr)
+#define GYRE_TEST(suite, name) GYRE_BEHAVIOUR(suite, name, once, nullptr)
 
 /// One whose body breaks a rule, and which ends the process with a sentence.
-#define GYRE_TEST_THAT_DIES(suite, name, saying)                                                   \
-  static gyre::task<> suite##_##name();                                                            \
-  [[maybe_unused]] static const bool suite##_##name##_added =                                      \
-      gyre::conformance::add(gyre::conformance::behaviour(#suite, #name, suite##_##name, saying)); \
+#define GYRE_TEST_THAT_DIES(suite, name, saying) GYRE_BEHAVIOUR(suite, name, to_death, saying)
+
+/// One whose body is run anew for each of its turns, and asked to stop there, until it gets
+/// through: each time nothing may be left. Once asked to stop it may end in any way, but it must
+/// end.
+#define GYRE_TEST_STOPPED_ANYWHERE(suite, name) \
+  GYRE_BEHAVIOUR(suite, name, stopped_anywhere, nullptr)
+
+#define GYRE_BEHAVIOUR(suite, name, how, last_words)                                   \
+  static gyre::task<> suite##_##name();                                                \
+  [[maybe_unused]] static const bool suite##_##name##_added =                          \
+      gyre::conformance::add(gyre::conformance::behaviour(                             \
+          #suite, #name, suite##_##name, gyre::conformance::manner::how, last_words)); \
   static gyre::task<> suite##_##name()
