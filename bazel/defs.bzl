@@ -37,8 +37,6 @@ def _compiled(name, srcs, deps, copts, testonly):
     return {
         "copts": _warnings(srcs) + copts,
         "deps": deps,
-        # Tests may take all of a folder at once; what they take it for is not a layer.
-        "features": ["-layering_check"] if testonly else [],
         "srcs": [src for src in srcs if src not in private],
         "testonly": testonly,
     }
