@@ -40,6 +40,7 @@ trap 'exit 143' TERM
 # Starts the server and sets `port`.
 start_server() {
   [ -x "$server" ] || die "no program at $server: build //examples:http_server first"
+  : >"$work/server"  # so that it is there when it is looked at
   "$server" --port 0 --root "$root" "$@" >"$work/server" &
   server_pid=$!
   pids+=("$server_pid")

@@ -129,6 +129,7 @@ int complain(const std::string& sentence, int exit_status) {
 int main(int argc, char** argv) {
   CLI::App app("Serves the files of a directory over HTTP/1.1", "http_server");
   app.option_defaults()->always_capture_default();
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command_line line;
   add_options(app, line);
   add_limits(app, line);
