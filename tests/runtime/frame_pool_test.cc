@@ -2,38 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <thread>
 #include <vector>
 
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/tests/heap/counted_heap.h"
 #include "gyre/tests/runtime/fake_backend.h"
-
-namespace {
-
-std::atomic<std::int64_t> heap_blocks = 0;
-
-}  // namespace
-
-// Replaces the heap of this whole program, to see what is left in it.
-void* operator new(std::size_t size) {
-  ++heap_blocks;
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept {
-  if (block) --heap_blocks;
-  std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  operator delete(block);
-}
 
 namespace gyre::testing_runtime {
 namespace {
@@ -90,21 +68,21 @@ TEST(frame_pool, feeds_tasks_and_scopes_that_come_and_go) {
   world.run(invoke([&]() -> task<> {
     co_await round();
     const auto before = frame_pool::heap_allocations();
-    const auto blocks_before = heap_blocks.load();
+    const auto blocks_before = counted_heap::live();
     for (int i = 0; i < 100; ++i) co_await round();
     EXPECT_EQ(frame_pool::heap_allocations(), before);
-    EXPECT_EQ(heap_blocks.load(), blocks_before);
+    EXPECT_EQ(counted_heap::live(), blocks_before);
   }));
 }
 
 TEST(frame_pool, does_not_keep_all_that_was_ever_used) {
   std::vector<void*> blocks;
-  const auto before = heap_blocks.load();
+  const auto before = counted_heap::live();
   for (int i = 0; i < 100'000; ++i) blocks.push_back(frame_pool::allocate(4096));
   for (void* block : blocks) frame_pool::deallocate(block, 4096);
   blocks = {};
   // 8 MiB at most, which are two thousand of these.
-  EXPECT_LE(heap_blocks.load() - before, 3000);
+  EXPECT_LE(counted_heap::live() - before, 3000);
 }
 
 TEST(frame_pool, takes_blocks_of_other_threads) {
@@ -123,23 +101,23 @@ TEST(frame_pool, of_a_thread_goes_back_to_the_heap_when_that_ends) {
     for (int i = 0; i < 100; ++i) frame_pool::deallocate(frame_pool::allocate(200), 200);
   };
   std::thread(use).join();  // what the first thread ever leaves behind is not ours
-  const auto before = heap_blocks.load();
+  const auto before = counted_heap::live();
   for (int i = 0; i < 10; ++i) std::thread(use).join();
-  EXPECT_EQ(heap_blocks.load(), before);
+  EXPECT_EQ(counted_heap::live(), before);
 }
 
 TEST(frame_pool, of_a_thread_that_only_takes_back_goes_to_the_heap_too) {
   std::thread([] {}).join();
   for (int i = 0; i < 3; ++i) {
     std::vector<void*> blocks(1000);
-    const auto before = heap_blocks.load();
+    const auto before = counted_heap::live();
     std::thread([&] {
       for (void*& block : blocks) block = frame_pool::allocate(200);
     }).join();
     std::thread([&] {
       for (void* block : blocks) frame_pool::deallocate(block, 200);
     }).join();
-    EXPECT_EQ(heap_blocks.load(), before);
+    EXPECT_EQ(counted_heap::live(), before);
   }
 }
 

@@ -1,11 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,38 +10,7 @@
 #include "gyre/io/run.h"
 #include "gyre/net/tcp.h"
 #include "gyre/runtime/scope.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations = 0;
-
-void* counted(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-// Replaces the heap of this whole program, to see who uses it.
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* block) noexcept {
-  std::free(block);
-}
-void operator delete[](void* block) noexcept {
-  std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
-}
-void operator delete[](void* block, std::size_t) noexcept {
-  std::free(block);
-}
+#include "gyre/tests/heap/counted_heap.h"
 
 namespace {
 
@@ -83,12 +49,13 @@ struct cost {
 
 gyre::task<cost> measure_round(std::vector<gyre::tcp_stream>& streams, int messages) {
   const auto& counters = gyre::loop::current().kernel().counters();
-  const std::uint64_t allocations_before = allocations.load();
+  const std::uint64_t allocations_before = gyre::counted_heap::allocations();
   const std::uint64_t syscalls_before = counters.syscalls;
   co_await ping_all(streams, messages);
   const double total = static_cast<double>(streams.size()) * messages;
   cost found;
-  found.allocations = static_cast<double>(allocations.load() - allocations_before) / total;
+  found.allocations =
+      static_cast<double>(gyre::counted_heap::allocations() - allocations_before) / total;
   found.syscalls = static_cast<double>(counters.syscalls - syscalls_before) / total;
   co_return found;
 }
