@@ -133,7 +133,7 @@ epoll_backend::outcome epoll_backend::begin(operation& operation) noexcept {
   const readiness awaited = operation.ready_when();
   if (awaited.fd < 0) {
     const bool blocks = awaited.events == 0;  // else its descriptor is closed
-    if (!blocks || operation.policy() == ring_policy::perform) return attempt(operation);
+    if (!blocks || operation.kind().policy == ring_policy::perform) return attempt(operation);
     ++counters_.syscalls;
     const int cached = operation.perform_cached();
     return cached == -EAGAIN ? offload(operation) : outcome(cached);

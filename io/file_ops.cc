@@ -31,9 +31,11 @@ int fill(std::span<std::byte> buffer, std::size_t& done, Call call) noexcept {
 
 }  // namespace
 
+constinit const operation_kind openat2::kind("openat2", "openat2(2)", awaited_thing::device,
+                                             ring_policy::submit, IORING_OP_OPENAT2, "5.6");
 openat2::openat2(descriptor& directory, const char* path, std::uint64_t flags, std::uint64_t mode,
                  std::uint64_t resolve) noexcept
-    : operation(&directory.users()), directory_(directory.number()), path_(path), how_() {
+    : operation(kind, &directory.users()), directory_(directory.number()), path_(path), how_() {
   how_.flags = flags | O_CLOEXEC;
   how_.mode = mode;
   how_.resolve = resolve;
@@ -61,6 +63,8 @@ result<descriptor> openat2::await_resume() noexcept {
   return descriptor(answer);
 }
 
+constinit const operation_kind read_at::kind("read_at", "pread(2)", awaited_thing::device,
+                                             ring_policy::submit, IORING_OP_READ, "5.6");
 void read_at::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   io_uring_prep_read(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
@@ -89,6 +93,8 @@ result<std::size_t> read_at::await_resume() noexcept {
   return done_;
 }
 
+constinit const operation_kind read::kind("read", "read(2)", awaited_thing::reading,
+                                          ring_policy::submit, IORING_OP_READ, "5.6");
 void read::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_read(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
                      static_cast<std::uint64_t>(-1));
@@ -100,6 +106,8 @@ readiness read::ready_when() const noexcept {
   return {fd_, POLLIN};
 }
 
+constinit const operation_kind fstat::kind("fstat", "statx(2)", awaited_thing::nothing,
+                                           ring_policy::perform, IORING_OP_STATX, "5.6");
 void fstat::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_statx(&sqe, fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status_);
 }
@@ -111,6 +119,12 @@ result<struct statx> fstat::await_resume() noexcept {
   const int answer = outcome();
   if (answer < 0) return errno_error(-answer);
   return status_;
+}
+
+std::span<const operation_kind* const> file_operations() noexcept {
+  static constexpr const operation_kind* all[] = {&openat2::kind, &read_at::kind, &read::kind,
+                                                  &fstat::kind};
+  return all;
 }
 
 }  // namespace gyre::op

@@ -21,6 +21,8 @@ namespace gyre::op {
 /// was opened when a stop came is delivered, never lost.
 class [[nodiscard]] openat2 final : public operation {
  public:
+  static const operation_kind kind;
+
   /// `flags` and `mode` as for open(2), `resolve` a set of RESOLVE_ bits.
   openat2(descriptor& directory, const char* path, std::uint64_t flags, std::uint64_t mode,
           std::uint64_t resolve) noexcept;
@@ -30,7 +32,6 @@ class [[nodiscard]] openat2 final : public operation {
   int perform() noexcept override;
   int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
-  const char* name() const noexcept override { return "openat2"; }
 
  private:
   int directory_;
@@ -42,15 +43,19 @@ class [[nodiscard]] openat2 final : public operation {
 /// parts of a transfer that the kernel divided (2 GiB and more).
 class [[nodiscard]] read_at final : public operation {
  public:
+  static const operation_kind kind;
+
   read_at(descriptor& file, std::span<std::byte> buffer, std::uint64_t offset) noexcept
-      : operation(&file.users(), whole), fd_(file.number()), buffer_(buffer), offset_(offset) {}
+      : operation(kind, &file.users(), whole),
+        fd_(file.number()),
+        buffer_(buffer),
+        offset_(offset) {}
   result<std::size_t> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
-  const char* name() const noexcept override { return "read_at"; }
 
  private:
   bool advance_by(int count) noexcept override;
@@ -65,14 +70,15 @@ class [[nodiscard]] read_at final : public operation {
 /// byte; 0 is the end.
 class [[nodiscard]] read final : public operation {
  public:
+  static const operation_kind kind;
+
   read(descriptor& source, std::span<std::byte> buffer) noexcept
-      : operation(&source.users()), fd_(source.number()), buffer_(buffer) {}
+      : operation(kind, &source.users()), fd_(source.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "read"; }
 
  private:
   int fd_;
@@ -83,18 +89,21 @@ class [[nodiscard]] read final : public operation {
 /// memory, and through the ring it would cost a kernel worker.
 class [[nodiscard]] fstat final : public operation {
  public:
-  explicit fstat(descriptor& file) noexcept
-      : operation(&file.users(), ring_policy::perform), fd_(file.number()) {}
+  static const operation_kind kind;
+
+  explicit fstat(descriptor& file) noexcept : operation(kind, &file.users()), fd_(file.number()) {}
   result<struct statx> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
-  const char* name() const noexcept override { return "statx"; }
 
  private:
   int fd_;
   struct statx status_;
 };
+
+/// All kinds of this header.
+std::span<const operation_kind* const> file_operations() noexcept;
 
 }  // namespace gyre::op

@@ -7,6 +7,8 @@
 
 namespace gyre::op {
 
+constinit const operation_kind poll::kind("poll", "poll(2)", awaited_thing::events,
+                                          ring_policy::submit, IORING_OP_POLL_ADD, "5.1");
 void poll::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_poll_add(&sqe, fd_, static_cast<unsigned>(events_));
 }
@@ -22,6 +24,11 @@ result<short> poll::await_resume() noexcept {
   const int answer = outcome();
   if (answer < 0) return errno_error(-answer);
   return static_cast<short>(answer);
+}
+
+std::span<const operation_kind* const> poll_operations() noexcept {
+  static constexpr const operation_kind* all[] = {&poll::kind};
+  return all;
 }
 
 }  // namespace gyre::op

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "gyre/io/descriptor.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/result.h"
@@ -10,18 +12,22 @@ namespace gyre::op {
 /// hang-ups always count.
 class [[nodiscard]] poll final : public operation {
  public:
+  static const operation_kind kind;
+
   poll(descriptor& watched, short events) noexcept
-      : operation(&watched.users()), fd_(watched.number()), events_(events) {}
+      : operation(kind, &watched.users()), fd_(watched.number()), events_(events) {}
   result<short> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return {fd_, events_}; }
-  const char* name() const noexcept override { return "poll"; }
 
  private:
   int fd_;
   short events_;
 };
+
+/// All kinds of this header.
+std::span<const operation_kind* const> poll_operations() noexcept;
 
 }  // namespace gyre::op

@@ -2,6 +2,7 @@
 
 #include <liburing.h>
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,9 @@ class ring_size {
   unsigned submissions = 512;
   unsigned completions = 8192;
 };
+
+/// Opcodes of io_uring, by their numbers.
+using opcode_set = std::bitset<256>;
 
 /// The two queues that are shared with the kernel, and the calls on them: io_uring_setup(2),
 /// io_uring_enter(2), io_uring_register(2). liburing serves for the layout and for filling entries;
@@ -77,6 +81,8 @@ class ring {
   }
 
   int file() const noexcept { return fd_; }
+  /// What this kernel has, by IORING_REGISTER_PROBE.
+  opcode_set opcodes() const noexcept;
   unsigned submissions() const noexcept { return sq_entries_; }
   unsigned completions() const noexcept { return cq_mask_ + 1; }
   /// The flags and features obtained, for a person.

@@ -29,6 +29,8 @@ int transfer_all(std::size_t size, std::size_t& done, Call call) noexcept {
 
 }  // namespace
 
+constinit const operation_kind recv::kind("recv", "recv(2)", awaited_thing::reading,
+                                          ring_policy::submit, IORING_OP_RECV, "5.6");
 void recv::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_recv(&sqe, fd_, buffer_.data(), clamp(buffer_.size()), 0);
 }
@@ -40,6 +42,8 @@ readiness recv::ready_when() const noexcept {
   return {fd_, POLLIN};
 }
 
+constinit const operation_kind recv_exactly::kind("recv_exactly", "recv(2)", awaited_thing::reading,
+                                                  ring_policy::submit, IORING_OP_RECV, "5.6");
 void recv_exactly::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   if (rest.empty()) return io_uring_prep_nop(&sqe);  // recv(2) of no byte waits for one
@@ -64,6 +68,8 @@ result<std::size_t> recv_exactly::await_resume() noexcept {
   return done_;
 }
 
+constinit const operation_kind send::kind("send", "send(2)", awaited_thing::writing,
+                                          ring_policy::submit, IORING_OP_SEND, "5.6");
 void send::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_send(&sqe, fd_, buffer_.data(), clamp(buffer_.size()), MSG_NOSIGNAL);
 }
@@ -76,6 +82,8 @@ readiness send::ready_when() const noexcept {
   return {fd_, POLLOUT};
 }
 
+constinit const operation_kind send_all::kind("send_all", "send(2)", awaited_thing::writing,
+                                              ring_policy::submit, IORING_OP_SEND, "5.6");
 void send_all::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   if (rest.empty()) return io_uring_prep_nop(&sqe);
@@ -101,8 +109,10 @@ result<void> send_all::await_resume() noexcept {
   return {};
 }
 
+constinit const operation_kind recvmsg::kind("recvmsg", "recvmsg(2)", awaited_thing::reading,
+                                             ring_policy::submit, IORING_OP_RECVMSG, "5.3");
 recvmsg::recvmsg(descriptor& socket, std::span<const iovec> buffers) noexcept
-    : operation(&socket.users()), fd_(socket.number()), message_() {
+    : operation(kind, &socket.users()), fd_(socket.number()), message_() {
   message_.msg_iov = const_cast<iovec*>(buffers.data());
   message_.msg_iovlen = std::min<std::size_t>(buffers.size(), IOV_MAX);
 }
@@ -116,8 +126,11 @@ readiness recvmsg::ready_when() const noexcept {
   return {fd_, POLLIN};
 }
 
+constinit const operation_kind sendmsg_all::kind("sendmsg_all", "sendmsg(2)",
+                                                 awaited_thing::writing, ring_policy::submit,
+                                                 IORING_OP_SENDMSG, "5.3");
 sendmsg_all::sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept
-    : operation(&socket.users(), whole), fd_(socket.number()), rest_(buffers), message_() {
+    : operation(kind, &socket.users(), whole), fd_(socket.number()), rest_(buffers), message_() {
   drop_sent(0);
 }
 void sendmsg_all::prepare(io_uring_sqe& sqe) noexcept {
@@ -160,6 +173,8 @@ result<void> sendmsg_all::await_resume() noexcept {
   return {};
 }
 
+constinit const operation_kind accept::kind("accept", "accept4(2)", awaited_thing::reading,
+                                            ring_policy::submit, IORING_OP_ACCEPT, "5.5");
 void accept::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_accept(&sqe, fd_, nullptr, nullptr, SOCK_CLOEXEC);
 }
@@ -176,6 +191,8 @@ result<descriptor> accept::await_resume() noexcept {
   return descriptor(answer);
 }
 
+constinit const operation_kind connect::kind("connect", "connect(2)", awaited_thing::writing,
+                                             ring_policy::submit, IORING_OP_CONNECT, "5.5");
 void connect::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_connect(&sqe, fd_, address_, size_);
 }
@@ -194,6 +211,13 @@ int connect::perform() noexcept {
 }
 readiness connect::ready_when() const noexcept {
   return {fd_, POLLOUT};
+}
+
+std::span<const operation_kind* const> socket_operations() noexcept {
+  static constexpr const operation_kind* all[] = {
+      &recv::kind,    &recv_exactly::kind, &send::kind,   &send_all::kind,
+      &recvmsg::kind, &sendmsg_all::kind,  &accept::kind, &connect::kind};
+  return all;
 }
 
 }  // namespace gyre::op

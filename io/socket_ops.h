@@ -18,8 +18,10 @@ namespace gyre::op {
 /// recv(2) of what is there, at least one byte: 0 is the end of the stream.
 class [[nodiscard]] recv final : public operation {
  public:
+  static const operation_kind kind;
+
   recv(descriptor& socket, std::span<std::byte> buffer) noexcept
-      : operation(&socket.users()), fd_(socket.number()), buffer_(buffer) {}
+      : operation(kind, &socket.users()), fd_(socket.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
@@ -28,7 +30,6 @@ class [[nodiscard]] recv final : public operation {
   bool fell_short(int count) const noexcept override {
     return static_cast<std::size_t>(count) < buffer_.size();
   }
-  const char* name() const noexcept override { return "recv"; }
 
  private:
   int fd_;
@@ -39,14 +40,15 @@ class [[nodiscard]] recv final : public operation {
 /// stopped or failed after some bytes had come, which are not lost: what failed has then ended.
 class [[nodiscard]] recv_exactly final : public operation {
  public:
+  static const operation_kind kind;
+
   recv_exactly(descriptor& socket, std::span<std::byte> buffer) noexcept
-      : operation(&socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
+      : operation(kind, &socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "recv_exactly"; }
 
  private:
   bool advance_by(int count) noexcept override;
@@ -59,14 +61,15 @@ class [[nodiscard]] recv_exactly final : public operation {
 /// send(2) of what the socket takes now, at least one byte. Never raises SIGPIPE.
 class [[nodiscard]] send final : public operation {
  public:
+  static const operation_kind kind;
+
   send(descriptor& socket, std::span<const std::byte> buffer) noexcept
-      : operation(&socket.users()), fd_(socket.number()), buffer_(buffer) {}
+      : operation(kind, &socket.users()), fd_(socket.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "send"; }
 
  private:
   int fd_;
@@ -77,14 +80,15 @@ class [[nodiscard]] send final : public operation {
 /// raises SIGPIPE.
 class [[nodiscard]] send_all final : public operation {
  public:
+  static const operation_kind kind;
+
   send_all(descriptor& socket, std::span<const std::byte> buffer) noexcept
-      : operation(&socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
+      : operation(kind, &socket.users(), whole), fd_(socket.number()), buffer_(buffer) {}
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "send_all"; }
 
  private:
   bool advance_by(int count) noexcept override;
@@ -97,13 +101,14 @@ class [[nodiscard]] send_all final : public operation {
 /// recvmsg(2) into several buffers in turn, at least one byte: 0 is the end of the stream.
 class [[nodiscard]] recvmsg final : public operation {
  public:
+  static const operation_kind kind;
+
   recvmsg(descriptor& socket, std::span<const iovec> buffers) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "recvmsg"; }
 
  private:
   int fd_;
@@ -114,13 +119,14 @@ class [[nodiscard]] recvmsg final : public operation {
 /// way: they are the caller's, and changed. After an error or a stop an unknown part was sent.
 class [[nodiscard]] sendmsg_all final : public operation {
  public:
+  static const operation_kind kind;
+
   sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept;
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "sendmsg_all"; }
 
  private:
   bool advance_by(int count) noexcept override;
@@ -135,14 +141,15 @@ class [[nodiscard]] sendmsg_all final : public operation {
 /// that came before a stop is delivered.
 class [[nodiscard]] accept : public operation {
  public:
+  static const operation_kind kind;
+
   explicit accept(descriptor& listener) noexcept
-      : operation(&listener.users()), fd_(listener.number()) {}
+      : operation(kind, &listener.users()), fd_(listener.number()) {}
   result<descriptor> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "accept"; }
 
  private:
   int fd_;
@@ -151,15 +158,16 @@ class [[nodiscard]] accept : public operation {
 /// connect(2). After a stop the socket is good for nothing but to be closed.
 class [[nodiscard]] connect final : public operation {
  public:
+  static const operation_kind kind;
+
   /// `address` must stay until the operation has ended.
   connect(descriptor& socket, const sockaddr* address, socklen_t size) noexcept
-      : operation(&socket.users()), fd_(socket.number()), address_(address), size_(size) {}
+      : operation(kind, &socket.users()), fd_(socket.number()), address_(address), size_(size) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "connect"; }
 
  private:
   int fd_;
@@ -167,5 +175,8 @@ class [[nodiscard]] connect final : public operation {
   socklen_t size_;
   bool under_way_ = false;
 };
+
+/// All kinds of this header.
+std::span<const operation_kind* const> socket_operations() noexcept;
 
 }  // namespace gyre::op

@@ -23,9 +23,12 @@ bool is_empty(int pipe) noexcept {
 
 }  // namespace
 
+constinit const operation_kind splice_from_file::kind("splice_from_file", "splice(2)",
+                                                      awaited_thing::device, ring_policy::submit,
+                                                      IORING_OP_SPLICE, "5.7");
 splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descriptor& pipe,
                                    std::size_t most) noexcept
-    : operation(pipe.users(), file.users(), ring_policy::submit),
+    : operation(kind, pipe.users(), file.users()),
       file_(file.number()),
       offset_(position(offset)),
       pipe_(pipe.number()),
@@ -47,9 +50,12 @@ readiness splice_from_file::ready_when() const noexcept {
   return {pipe_, POLLOUT};
 }
 
+constinit const operation_kind splice_to_socket::kind("splice_to_socket", "splice(2)",
+                                                      awaited_thing::writing, ring_policy::perform,
+                                                      IORING_OP_SPLICE, "5.7");
 splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most,
                                    bool more) noexcept
-    : operation(socket.users(), pipe.users(), ring_policy::perform),
+    : operation(kind, socket.users(), pipe.users()),
       pipe_(pipe.number()),
       socket_(socket.number()),
       most_(clamp(most)),
@@ -65,6 +71,11 @@ int splice_to_socket::perform() noexcept {
 }
 readiness splice_to_socket::ready_when() const noexcept {
   return {socket_, POLLOUT};
+}
+
+std::span<const operation_kind* const> splice_operations() noexcept {
+  static constexpr const operation_kind* all[] = {&splice_from_file::kind, &splice_to_socket::kind};
+  return all;
 }
 
 }  // namespace gyre::op

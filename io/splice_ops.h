@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "gyre/io/descriptor.h"
 #include "gyre/runtime/operation.h"
@@ -15,6 +16,8 @@ namespace gyre::op {
 /// the end of the file. The kernel may have to read the disk, and does so on a worker of its own.
 class [[nodiscard]] splice_from_file final : public operation {
  public:
+  static const operation_kind kind;
+
   splice_from_file(descriptor& file, std::uint64_t offset, descriptor& pipe,
                    std::size_t most) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
@@ -22,7 +25,6 @@ class [[nodiscard]] splice_from_file final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "splice"; }
 
  private:
   int file_;
@@ -38,6 +40,8 @@ class [[nodiscard]] splice_from_file final : public operation {
 /// `no_message_available` when it is empty.
 class [[nodiscard]] splice_to_socket final : public operation {
  public:
+  static const operation_kind kind;
+
   /// `more`: further bytes follow, so that the last packet need not go out half full.
   splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most, bool more) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
@@ -45,7 +49,6 @@ class [[nodiscard]] splice_to_socket final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
-  const char* name() const noexcept override { return "splice"; }
 
  private:
   int pipe_;
@@ -53,5 +56,8 @@ class [[nodiscard]] splice_to_socket final : public operation {
   unsigned most_;
   unsigned flags_;
 };
+
+/// All kinds of this header.
+std::span<const operation_kind* const> splice_operations() noexcept;
 
 }  // namespace gyre::op

@@ -74,7 +74,7 @@ bool thread_backend::submit(operation& operation) noexcept {
 thread_backend::outcome thread_backend::begin(operation& operation) noexcept {
   const readiness awaited = operation.ready_when();
   const bool blocks = awaited.events == 0;
-  if (awaited.fd < 0 && (!blocks || operation.policy() == ring_policy::perform)) {
+  if (awaited.fd < 0 && (!blocks || operation.kind().policy == ring_policy::perform)) {
     ++counters_.syscalls;
     return operation.perform();
   }

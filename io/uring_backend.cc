@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <new>
 #include <utility>
 
+#include "gyre/io/catalogue.h"
 #include "gyre/runtime/check.h"
 
 namespace gyre {
@@ -24,9 +26,14 @@ constexpr unsigned kept_for_cancels_max = 16;
 constexpr unsigned reap_max = 1024;
 constexpr std::chrono::milliseconds retry_pause(1);
 
-// What an operation is doing, in operation::backend_state.
-enum stage : std::uint32_t { in_backlog, in_ring, awaiting_readiness };
-constexpr std::uint32_t cancel_due = 4;  // besides: it stands in cancels_due_
+// What an operation is doing, in operation::backend_state: where it waits for readiness, also what
+// follows.
+enum stage : std::uint32_t { in_backlog, in_pool, in_ring, to_submit, to_perform, to_offload };
+constexpr std::uint32_t cancel_due = 8;  // besides: it stands in cancels_due_
+
+// Without these there is no backend.
+constexpr std::array<std::uint8_t, 4> needed_opcodes = {IORING_OP_NOP, IORING_OP_POLL_ADD,
+                                                        IORING_OP_ASYNC_CANCEL, IORING_OP_READ};
 
 std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | slot;
@@ -38,27 +45,42 @@ bool interrupted(int result) noexcept {
   return result == -EINTR || (result <= -512 && result >= -516);
 }
 
+// The kinds of operations that have to do with system calls.
+std::vector<const operation_kind*> emulated_without(const opcode_set& usable) {
+  std::vector<const operation_kind*> all = catalogue();
+  std::erase_if(all, [&](const operation_kind* kind) {
+    return kind->policy != ring_policy::submit || usable.test(kind->opcode);
+  });
+  return all;
+}
+
 }  // namespace
 
 result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
   if (options.in_flight_max == 0) return std::errc::invalid_argument;
   auto made = ring::create(options.size);
   if (!made) return made.error();
+  const opcode_set usable = (*made)->opcodes() & ~options.without;
+  for (const std::uint8_t opcode : needed_opcodes)
+    if (!usable.test(opcode)) return std::errc::operation_not_supported;
   descriptor wake(eventfd(0, EFD_CLOEXEC));
   if (!wake.is_open()) return errno_error(errno);
   std::unique_ptr<uring_backend> backend(
-      new uring_backend(*std::move(made), std::move(wake), options));
+      new uring_backend(*std::move(made), std::move(wake), usable, options));
   if (!backend->grow()) return std::errc::not_enough_memory;
   return backend;
 }
 
-uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake,
+uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& usable,
                              const uring_options& options)
     : ring_(std::move(ring)),
+      usable_(usable),
+      emulated_(emulated_without(usable)),
       kept_for_cancels_(std::min(kept_for_cancels_max, ring_->submissions() / 4)),
       first_free_(no_slot),
       in_flight_max_(options.in_flight_max),
       spin_(options.spin),
+      pool_(*this, options.threads_max),
       wake_(std::move(wake)) {
   arm_wake();
 }
@@ -101,14 +123,24 @@ bool uring_backend::has_room() noexcept {
   return first_free_ != no_slot || grow();
 }
 
+// An opcode that the kernel does not have is missed by its operations alone.
+ring_policy uring_backend::policy_of(const operation& operation) const noexcept {
+  const operation_kind& kind = operation.kind();
+  if (kind.policy != ring_policy::submit || usable_.test(kind.opcode)) [[likely]]
+    return kind.policy;
+  return kind.waits_for == awaited_thing::device ? ring_policy::offload : ring_policy::perform;
+}
+
 bool uring_backend::submit(operation& operation) noexcept {
   ++counters_.submitted;
-  if (operation.policy() == ring_policy::perform) {
-    ++counters_.syscalls;
-    const int result = operation.perform();
-    if (result != -EAGAIN) {
+  const ring_policy policy = policy_of(operation);
+  if (policy != ring_policy::submit) {
+    const std::optional<int> result =
+        policy == ring_policy::perform ? perform(operation) : offload(operation);
+    if (!result) return false;
+    if (*result != -EAGAIN || operation.ready_when().fd < 0) {
       ++counters_.completed;
-      operation.conclude(result);
+      operation.conclude(*result);
       return true;
     }
   }
@@ -118,6 +150,38 @@ bool uring_backend::submit(operation& operation) noexcept {
   }
   enqueue(operation);
   return false;
+}
+
+int uring_backend::perform(operation& operation) noexcept {
+  ++counters_.syscalls;
+  return operation.perform();
+}
+
+// The result, where it is there at once.
+std::optional<int> uring_backend::offload(operation& operation) noexcept {
+  ++counters_.syscalls;
+  const int cached = operation.perform_cached();
+  if (cached != -EAGAIN) return cached;
+  operation.backend_state = in_pool;
+  if (pool_.submit(operation)) return std::nullopt;
+  return perform(operation);  // no thread can be had: it blocks the loop, but gets done
+}
+
+// In the pool.
+void uring_backend::performed(operation& operation, int result) noexcept {
+  ++counters_.syscalls;
+  if (result == -EAGAIN && operation.ready_when().fd >= 0) {
+    if (!operation.stop_requested()) {
+      if (has_room())
+        start(operation);
+      else
+        enqueue(operation);
+      return;
+    }
+    result = -ECANCELED;
+  }
+  ++counters_.completed;
+  operation.complete(result);
 }
 
 void uring_backend::enqueue(operation& operation) noexcept {
@@ -131,8 +195,17 @@ void uring_backend::start(operation& operation) noexcept {
   operation.backend_slot = std::exchange(first_free_, slot.next_free);
   slot.operation = &operation;
   ++in_flight_;
-  operation.backend_state =
-      operation.policy() == ring_policy::submit ? in_ring : awaiting_readiness;
+  switch (policy_of(operation)) {
+    case ring_policy::submit:
+      operation.backend_state = in_ring;
+      break;
+    case ring_policy::perform:
+      operation.backend_state = to_perform;
+      break;
+    case ring_policy::offload:
+      operation.backend_state = to_offload;
+      break;
+  }
   submit_entry(operation);
 }
 
@@ -157,7 +230,11 @@ void uring_backend::submit_again() noexcept {
 
 void uring_backend::cancel(operation& operation) noexcept {
   ++counters_.cancelled;
-  if (operation.backend_state == in_backlog) {
+  if (operation.backend_state == in_pool) {
+    if (!pool_.withdraw(operation)) return;
+    ++counters_.completed;
+    operation.complete(-ECANCELED);
+  } else if (operation.backend_state == in_backlog) {
     backlog_.remove(operation);
     ++counters_.completed;
     operation.complete(-ECANCELED);
@@ -204,6 +281,7 @@ void uring_backend::cancel_all(const descriptor_users& users) noexcept {
   }
   for (const slot& each : slots_)
     if (each.operation && each.operation->is_counted_by(users)) each.operation->request_stop();
+  while (operation* each = pool_.find(users)) each->request_stop();
 }
 
 void uring_backend::release_slot(operation& operation) noexcept {
@@ -235,19 +313,16 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
     operation.backend_state &= ~cancel_due;
   }
   int result = cqe.res;
-  if (operation.backend_state == awaiting_readiness && result >= 0) {
-    if (operation.policy() == ring_policy::submit) {
-      operation.backend_state = in_ring;
-      result = -EINTR;  // now that it is ready: once more as a submission
-    } else {
-      ++counters_.syscalls;
-      result = operation.perform();
-    }
+  if (operation.backend_state != in_ring && result >= 0) {
+    if (operation.backend_state == to_offload) return offload_again(operation);
+    result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
+    if (operation.backend_state == to_submit) operation.backend_state = in_ring;
   }
   // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
   const bool again = interrupted(result) || (result == -EAGAIN && operation.ready_when().fd >= 0);
   if (again && !operation.stop_requested()) [[unlikely]] {
-    if (result == -EAGAIN) operation.backend_state = awaiting_readiness;
+    if (result == -EAGAIN && operation.backend_state == in_ring)
+      operation.backend_state = to_submit;
     repeat(operation);
     return;
   }
@@ -258,6 +333,14 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
   release_slot(operation);
   ++counters_.completed;
   operation.complete(again ? -ECANCELED : result);
+}
+
+// It was in the pool, had to wait for a descriptor, and that is ready.
+void uring_backend::offload_again(operation& operation) noexcept {
+  release_slot(operation);
+  const std::optional<int> result =
+      operation.stop_requested() ? std::optional(-ECANCELED) : offload(operation);
+  if (result) performed(operation, *result);
 }
 
 void uring_backend::repeat(operation& operation) noexcept {
@@ -327,7 +410,13 @@ void uring_backend::wait(steady_time until) noexcept {
   spin_.sleep([&] { enter(1, until); });
 }
 
+bool uring_backend::collect() noexcept {
+  return pool_.collect([this](operation& operation, int result) { performed(operation, result); }) >
+         0;
+}
+
 void uring_backend::poll(steady_time until) noexcept {
+  if (collect()) until = no_wait;
   if (!wake_armed_) arm_wake();
   if (!backlog_.empty() || !cancels_due_.empty()) [[unlikely]] {
     submit_again();
@@ -342,10 +431,17 @@ void uring_backend::poll(steady_time until) noexcept {
     enter(0, no_wait);
   if (ring_->overflowed()) ++counters_.overflows;
   ring_->reap(reap_max, [this](const io_uring_cqe& cqe) { completed(cqe); });
+  collect();
 }
 
 std::string uring_backend::report() const {
-  return "io_uring, " + ring_->report();
+  std::string text = "io_uring, " + ring_->report();
+  const char* before = ", emulated: ";
+  for (const operation_kind* kind : emulated_) {
+    text.append(before).append(kind->name);
+    before = " ";
+  }
+  return text;
 }
 
 }  // namespace gyre

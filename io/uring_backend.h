@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gyre/io/adaptive_spin.h"
 #include "gyre/io/descriptor.h"
+#include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/ring.h"
 #include "gyre/runtime/backend.h"
@@ -27,13 +29,18 @@ class uring_options {
   /// Bound of the operations in flight, at least 1; more wait until one of them has ended. A read
   /// that waits for a peer counts.
   std::uint32_t in_flight_max = 1U << 20;
+  /// Bound of the threads for operations that may block; more operations wait for their turn.
+  unsigned threads_max = 4;
+  /// Opcodes to do without though the kernel has them: their operations are emulated.
+  opcode_set without;
 };
 
-/// Operations as io_uring submissions. All that a turn of the loop submits is passed on by the one
-/// io_uring_enter(2) that also waits.
+/// Operations as io_uring submissions; what blocks in system calls runs on a pool of threads. All
+/// that a turn of the loop submits is passed on by the one io_uring_enter(2) that also waits.
 class uring_backend final : public backend {
  public:
-  /// Fails as `ring::create` does, and with `invalid_argument` for a bound of 0.
+  /// Fails as `ring::create` does, with `invalid_argument` for a bound of 0, and with
+  /// `operation_not_supported` without the opcodes that all others rest on.
   static result<std::unique_ptr<uring_backend>> create(const uring_options& options);
   ~uring_backend() override;
 
@@ -42,7 +49,8 @@ class uring_backend final : public backend {
   void cancel_all(const descriptor_users& users) noexcept override;
   void poll(steady_time until) noexcept override;
   void wake() noexcept override;
-  bool nonblocking() const noexcept override { return false; }
+  /// What is emulated must not block.
+  bool nonblocking() const noexcept override { return !emulated_.empty(); }
   const char* name() const noexcept override { return "uring"; }
   std::string report() const override;
   const backend_counters& counters() const noexcept override { return counters_; }
@@ -56,8 +64,15 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
-  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const uring_options& options);
+  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& usable,
+                const uring_options& options);
 
+  ring_policy policy_of(const operation& operation) const noexcept;
+  int perform(operation& operation) noexcept;
+  std::optional<int> offload(operation& operation) noexcept;
+  void offload_again(operation& operation) noexcept;
+  void performed(operation& operation, int result) noexcept;
+  bool collect() noexcept;
   bool has_room() noexcept;
   bool grow() noexcept;
   void start(operation& operation) noexcept;
@@ -76,6 +91,8 @@ class uring_backend final : public backend {
   void wait(steady_time until) noexcept;
 
   std::unique_ptr<ring> ring_;
+  const opcode_set usable_;
+  const std::vector<const operation_kind*> emulated_;
   const unsigned kept_for_cancels_;
   std::vector<slot> slots_;
   std::uint32_t first_free_;
@@ -87,6 +104,7 @@ class uring_backend final : public backend {
   steady_time cancel_again_at_ = steady_time::min();
 
   adaptive_spin spin_;
+  offload_pool pool_;
 
   descriptor wake_;
   std::uint64_t wake_count_ = 0;

@@ -30,8 +30,40 @@ enum class ring_policy : std::uint8_t {
   /// As a submission of its own.
   submit,
   /// As a system call, at once and again each time that the ring has seen its readiness: for what
-  /// the kernel would otherwise hand to a worker thread.
+  /// never blocks otherwise, but would cost a kernel worker.
   perform,
+  /// As a system call on one of the backend's own threads: for what blocks on a disk or a lock, and
+  /// would cost a kernel worker, of which there is no telling how many.
+  offload,
+};
+
+/// What an operation may have to wait for.
+enum class awaited_thing : std::uint8_t {
+  nothing,  ///< the system call returns at once
+  reading,  ///< a descriptor that becomes readable
+  writing,  ///< a descriptor that becomes writable
+  events,   ///< a descriptor, for the events that the caller names
+  device,   ///< a disk or a lock, which nobody can watch
+};
+
+/// What all operations of a class have in common, for backends and for docs/operations.md.
+class operation_kind {
+ public:
+  constexpr operation_kind(const char* name, const char* call, awaited_thing waits_for,
+                           ring_policy policy, std::uint8_t opcode, const char* since) noexcept
+      : name(name),
+        call(call),
+        since(since),
+        opcode(opcode),
+        policy(policy),
+        waits_for(waits_for) {}
+
+  const char* name;     ///< as its class
+  const char* call;     ///< the system call, as `recv(2)`
+  const char* since;    ///< the first Linux whose io_uring has the opcode
+  std::uint8_t opcode;  ///< of io_uring: what `prepare` fills in
+  ring_policy policy;
+  awaited_thing waits_for;
 };
 
 /// What a backend has noted about a descriptor. The note goes along with the descriptor, so that a
@@ -77,7 +109,7 @@ class descriptor_users {
 ///       void prepare(io_uring_sqe& sqe) noexcept override;       // as a submission
 ///       int perform() noexcept override;                         // as a system call
 ///       readiness ready_when() const noexcept override;          // what to wait for at EAGAIN
-///       const char* name() const noexcept override;              // as the system call is called
+///       static const operation_kind kind;                        // name, opcode, policy
 ///       result<std::size_t> await_resume() noexcept;
 ///     };
 class operation : public suspension {
@@ -126,7 +158,8 @@ class operation : public suspension {
   /// Hands the result over where `backend::submit` has it at once.
   void conclude(int result) noexcept;
   bool stop_requested() const noexcept { return stop_requested_; }
-  ring_policy policy() const noexcept { return policy_; }
+  const operation_kind& kind() const noexcept { return *kind_; }
+  const char* name() const noexcept final { return kind_->name; }
   /// The descriptor that it waits for; null where that is none of Gyre's.
   descriptor_users* users() const noexcept { return users_; }
   /// Whether it is counted there: an operation may be on two descriptors.
@@ -144,14 +177,15 @@ class operation : public suspension {
  protected:
   /// `users` is where the descriptor counts its operations; null for descriptors that nobody closes
   /// through Gyre.
-  explicit operation(descriptor_users* users, ring_policy policy = ring_policy::submit) noexcept
-      : users_(users), policy_(policy) {}
+  operation(const operation_kind& kind, descriptor_users* users) noexcept
+      : kind_(&kind), users_(users) {}
   enum whole_transfer { whole };
   /// One that uses `advance`.
-  operation(descriptor_users* users, whole_transfer) noexcept : users_(users), whole_(true) {}
+  operation(const operation_kind& kind, descriptor_users* users, whole_transfer) noexcept
+      : kind_(&kind), users_(users), whole_(true) {}
   /// One on two descriptors; `users` is of the one that it may wait for.
-  operation(descriptor_users& users, descriptor_users& other, ring_policy policy) noexcept
-      : users_(&users), other_users_(&other), policy_(policy) {}
+  operation(const operation_kind& kind, descriptor_users& users, descriptor_users& other) noexcept
+      : kind_(&kind), users_(&users), other_users_(&other) {}
   ~operation() {
     check(state_ != state::in_flight,
           "a task was destroyed while its operation was in flight: stop it and await its end");
@@ -183,12 +217,12 @@ class operation : public suspension {
 
   void leave(descriptor_users* users) noexcept;
 
+  const operation_kind* kind_;
   descriptor_users* users_;
   descriptor_users* other_users_ = nullptr;
   int result_ = 0;
   state state_ = state::idle;
   bool stop_requested_ = false;
-  ring_policy policy_ = ring_policy::submit;
   bool whole_ = false;
 };
 

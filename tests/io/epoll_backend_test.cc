@@ -298,7 +298,10 @@ TEST(epoll_backend, waits_for_events_of_any_kind_side_by_side) {
 /// A recv that belongs to no descriptor of Gyre's, or to another one than it waits for.
 class foreign_recv final : public operation {
  public:
-  foreign_recv(int fd, descriptor_users* users) noexcept : operation(users), fd_(fd) {}
+  static constexpr operation_kind kind{"foreign_recv",      "none", awaited_thing::reading,
+                                       ring_policy::submit, 0,      "5.1"};
+
+  foreign_recv(int fd, descriptor_users* users) noexcept : operation(kind, users), fd_(fd) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe&) noexcept override {}
@@ -307,7 +310,6 @@ class foreign_recv final : public operation {
     return size < 0 ? -errno : static_cast<int>(size);
   }
   readiness ready_when() const noexcept override { return {fd_, POLLIN}; }
-  const char* name() const noexcept override { return "foreign_recv"; }
 
  private:
   int fd_;

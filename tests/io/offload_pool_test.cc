@@ -39,7 +39,11 @@ class blocked {
  public:
   class wait final : public operation {
    public:
-    wait(blocked& owner, descriptor_users* users) noexcept : operation(users), owner_(owner) {}
+    static constexpr operation_kind kind{"wait", "none", awaited_thing::device, ring_policy::submit,
+                                         0,      "5.1"};
+
+    wait(blocked& owner, descriptor_users* users) noexcept
+        : operation(kind, users), owner_(owner) {}
     result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
     void prepare(io_uring_sqe&) noexcept override {}
@@ -49,7 +53,6 @@ class blocked {
       return 1;
     }
     readiness ready_when() const noexcept override { return readiness::none(); }
-    const char* name() const noexcept override { return "wait"; }
 
    private:
     blocked& owner_;

@@ -17,7 +17,10 @@ namespace gyre::testing_runtime {
 /// A request that means nothing: it ends as the test says.
 class request final : public operation {
  public:
-  explicit request(descriptor_users* users = nullptr) noexcept : operation(users) {}
+  static constexpr operation_kind kind{"request",           "none", awaited_thing::nothing,
+                                       ring_policy::submit, 0,      "5.1"};
+
+  explicit request(descriptor_users* users = nullptr) noexcept : operation(kind, users) {}
   /// The number that the test chose, or an error.
   result<int> await_resume() noexcept {
     const int answer = outcome();
@@ -28,7 +31,6 @@ class request final : public operation {
   void prepare(io_uring_sqe&) noexcept override {}
   int perform() noexcept override { return 0; }
   readiness ready_when() const noexcept override { return readiness::none(); }
-  const char* name() const noexcept override { return "request"; }
 };
 
 /// A kernel made of what a test says, with a clock that stands still until the loop has nothing
