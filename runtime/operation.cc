@@ -5,6 +5,10 @@
 
 namespace gyre {
 
+void operation::prepare(io_uring_sqe&) noexcept {
+  fail_check("an operation that io_uring does not have was to be prepared for a ring");
+}
+
 bool operation::start(promise_base& waiter) noexcept {
   check(state_ == state::idle || (state_ == state::ended && !whole_),
         "an operation was awaited a second time: make a new one");

@@ -46,6 +46,9 @@ enum class awaited_thing : std::uint8_t {
   device,   ///< a disk or a lock, which nobody can watch
 };
 
+/// In place of the opcode where io_uring has none: such operations are system calls everywhere.
+inline constexpr std::uint8_t no_opcode = 255;
+
 /// What all operations of a class have in common, for backends and for docs/operations.md.
 class operation_kind {
  public:
@@ -57,6 +60,12 @@ class operation_kind {
         opcode(opcode),
         policy(policy),
         waits_for(waits_for) {}
+  /// Of an operation that io_uring doesn't have: `policy` is `perform` or `offload`.
+  constexpr operation_kind(const char* name, const char* call, awaited_thing waits_for,
+                           ring_policy policy) noexcept
+      : operation_kind(name, call, waits_for, policy, no_opcode, "") {}
+
+  constexpr bool has_opcode() const noexcept { return opcode != no_opcode; }
 
   const char* name;     ///< as its class
   const char* call;     ///< the system call, as `recv(2)`
@@ -114,8 +123,8 @@ class descriptor_users {
 ///     };
 class operation : public suspension {
  public:
-  /// Fills a zeroed submission queue entry, all but `user_data`.
-  virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
+  /// Fills a zeroed submission queue entry, all but `user_data`. Never asked for without an opcode.
+  virtual void prepare(io_uring_sqe& sqe) noexcept;
   /// Makes the system call: a result of 0 or more, or a negative errno.
   virtual int perform() noexcept = 0;
   /// As `perform` where all that is needed lies in the kernel's caches, else -EAGAIN: tried by
