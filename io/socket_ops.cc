@@ -7,6 +7,8 @@
 #include <climits>
 
 #include "gyre/io/system_call.h"
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/loop.h"
 
 namespace gyre::op {
 namespace {
@@ -174,13 +176,16 @@ result<void> sendmsg_all::await_resume() noexcept {
 }
 
 constinit const operation_kind accept::kind("accept", "accept4(2)", awaited_thing::reading,
-                                            ring_policy::submit, IORING_OP_ACCEPT, "5.5");
+                                            ring_policy::perform, IORING_OP_ACCEPT, "5.5");
+accept::accept(descriptor& listener) noexcept
+    : operation(kind, &listener.users()),
+      fd_(listener.number()),
+      flags_(SOCK_CLOEXEC | (loop::current().kernel().nonblocking() ? SOCK_NONBLOCK : 0)) {}
 void accept::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_accept(&sqe, fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_prep_accept(&sqe, fd_, nullptr, nullptr, flags_);
 }
 int accept::perform() noexcept {
-  return system_call(
-      [this] { return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+  return system_call([this] { return ::accept4(fd_, nullptr, nullptr, flags_); });
 }
 readiness accept::ready_when() const noexcept {
   return {fd_, POLLIN};

@@ -138,13 +138,14 @@ class [[nodiscard]] sendmsg_all final : public operation {
 };
 
 /// accept4(2): the descriptor of a new connection, close-on-exec. It is never lost: a connection
-/// that came before a stop is delivered.
+/// that came before a stop is delivered. The listener must be O_NONBLOCK, as that of `tcp_listener`
+/// is: what waits is taken by system calls, many in a turn, so that streams with much to do can't
+/// keep new connections waiting.
 class [[nodiscard]] accept : public operation {
  public:
   static const operation_kind kind;
 
-  explicit accept(descriptor& listener) noexcept
-      : operation(kind, &listener.users()), fd_(listener.number()) {}
+  explicit accept(descriptor& listener) noexcept;
   result<descriptor> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
@@ -153,6 +154,7 @@ class [[nodiscard]] accept : public operation {
 
  private:
   int fd_;
+  int flags_;
 };
 
 /// connect(2). After a stop the socket is good for nothing but to be closed.

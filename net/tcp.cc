@@ -34,8 +34,7 @@ result<endpoint> name_of(const descriptor& socket, name_call call) noexcept {
   return endpoint::from(address);
 }
 
-result<descriptor> open_socket(int family) noexcept {
-  const bool nonblocking = loop::current().kernel().nonblocking();
+result<descriptor> open_socket(int family, bool nonblocking) noexcept {
   const int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
   const int fd = socket(family, type, IPPROTO_TCP);
   if (fd < 0) return errno_error(errno);
@@ -45,7 +44,7 @@ result<descriptor> open_socket(int family) noexcept {
 }  // namespace
 
 task<result<tcp_stream>> tcp_stream::connect(endpoint peer) {
-  auto socket = open_socket(peer.family());
+  auto socket = open_socket(peer.family(), loop::current().kernel().nonblocking());
   if (!socket) co_return socket.error();
   if (auto done = co_await op::connect(*socket, peer.data(), peer.size()); !done)
     co_return done.error();
@@ -111,7 +110,7 @@ result<void> tcp_stream::allow_splice(bool on) noexcept {
 }
 
 result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_options& options) {
-  auto socket = open_socket(local.family());
+  auto socket = open_socket(local.family(), true);
   if (!socket) return socket.error();
   if (auto done = set_option(*socket, SOL_SOCKET, SO_REUSEADDR, 1); !done) return done.error();
   if (options.reuse_port) {
