@@ -1,16 +1,20 @@
 #include "gyre/io/catalogue.h"
 
 #include "gyre/io/file_ops.h"
+#include "gyre/io/mapping_ops.h"
+#include "gyre/io/path_ops.h"
 #include "gyre/io/poll_ops.h"
 #include "gyre/io/socket_ops.h"
 #include "gyre/io/splice_ops.h"
+#include "gyre/io/xattr_ops.h"
 
 namespace gyre {
 
 std::vector<const operation_kind*> catalogue() {
   std::vector<const operation_kind*> all;
-  for (const auto family : {op::file_operations(), op::poll_operations(), op::socket_operations(),
-                            op::splice_operations()})
+  for (const auto family : {op::file_operations(), op::path_operations(), op::xattr_operations(),
+                            op::mapping_operations(), op::poll_operations(),
+                            op::socket_operations(), op::splice_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
