@@ -28,7 +28,15 @@ constexpr std::chrono::milliseconds retry_pause(1);
 
 // What an operation is doing, in operation::backend_state: where it waits for readiness, also what
 // follows.
-enum stage : std::uint32_t { in_backlog, in_pool, in_ring, to_submit, to_perform, to_offload };
+enum stage : std::uint32_t {
+  in_backlog,
+  in_pool,
+  in_ring,
+  in_link,
+  to_submit,
+  to_perform,
+  to_offload
+};
 constexpr std::uint32_t cancel_due = 8;  // besides: it stands in cancels_due_
 
 // Without these there is no backend.
@@ -43,6 +51,13 @@ std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcep
 // waits in a worker they get out.
 bool interrupted(int result) noexcept {
   return result == -EINTR || (result <= -512 && result >= -516);
+}
+
+// Of a file in the ring's own table there is no number to wait for.
+bool waits_for_descriptor(const operation& operation) noexcept {
+  const awaited_thing awaited = operation.kind().waits_for;
+  return operation.ready_when().fd >= 0 ||
+         (awaited != awaited_thing::device && awaited != awaited_thing::nothing);
 }
 
 // The kinds of operations that have to do with system calls.
@@ -80,8 +95,8 @@ uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const 
       first_free_(no_slot),
       in_flight_max_(options.in_flight_max),
       spin_(options.spin),
-      pool_(*this, options.threads_max),
-      wake_(std::move(wake)) {
+      wake_(std::move(wake)),
+      pool_(*this, options.threads_max) {
   arm_wake();
 }
 
@@ -115,12 +130,14 @@ bool uring_backend::grow() noexcept {
 
 // The ring is full only within a turn that submits more than it holds: the kernel then takes them
 // early. Some entries are kept, so that a full ring can still be told to cancel.
-bool uring_backend::has_room() noexcept {
-  if (ring_->submissions_free() <= kept_for_cancels_) [[unlikely]] {
+bool uring_backend::has_room(std::size_t count) noexcept {
+  if (ring_->submissions_free() < kept_for_cancels_ + count) [[unlikely]] {
     enter(0, no_wait);
-    if (ring_->submissions_free() <= kept_for_cancels_) return false;
+    if (ring_->submissions_free() < kept_for_cancels_ + count) return false;
   }
-  return first_free_ != no_slot || grow();
+  while (slots_.size() - in_flight_ < count)
+    if (!grow()) return false;
+  return true;
 }
 
 // An opcode that the kernel does not have is missed by its operations alone.
@@ -150,6 +167,22 @@ bool uring_backend::submit(operation& operation) noexcept {
   }
   enqueue(operation);
   return false;
+}
+
+// All entries are there before any is filled in, so that no enter comes between them.
+bool uring_backend::submit_linked(std::span<operation* const> operations, link_kind kind) noexcept {
+  for (const operation* each : operations)
+    if (policy_of(*each) != ring_policy::submit) return false;
+  if (!backlog_.empty() || !has_room(operations.size())) return false;
+  counters_.submitted += operations.size();
+  const std::uint8_t flag = kind == link_kind::soft ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
+  for (operation* each : operations) {
+    take_slot(*each);
+    each->backend_state = in_link;
+    io_uring_sqe& sqe = submit_entry(*each);
+    if (each != operations.back()) sqe.flags |= flag;
+  }
+  return true;
 }
 
 int uring_backend::perform(operation& operation) noexcept {
@@ -190,11 +223,15 @@ void uring_backend::enqueue(operation& operation) noexcept {
   backlog_.push(operation);
 }
 
-void uring_backend::start(operation& operation) noexcept {
+void uring_backend::take_slot(operation& operation) noexcept {
   slot& slot = slots_[first_free_];
   operation.backend_slot = std::exchange(first_free_, slot.next_free);
   slot.operation = &operation;
   ++in_flight_;
+}
+
+void uring_backend::start(operation& operation) noexcept {
+  take_slot(operation);
   switch (policy_of(operation)) {
     case ring_policy::submit:
       operation.backend_state = in_ring;
@@ -209,15 +246,16 @@ void uring_backend::start(operation& operation) noexcept {
   submit_entry(operation);
 }
 
-void uring_backend::submit_entry(operation& operation) noexcept {
+io_uring_sqe& uring_backend::submit_entry(operation& operation) noexcept {
   io_uring_sqe* sqe = ring_->next_submission();
-  if (operation.backend_state == in_ring) [[likely]] {
+  if (operation.backend_state <= in_link) [[likely]] {
     operation.prepare(*sqe);
   } else {
     const readiness awaited = operation.ready_when();
     io_uring_prep_poll_add(sqe, awaited.fd, static_cast<unsigned>(awaited.events));
   }
   sqe->user_data = user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
+  return *sqe;
 }
 
 void uring_backend::submit_again() noexcept {
@@ -260,7 +298,7 @@ bool uring_backend::submit_cancel(const operation& operation) noexcept {
 void uring_backend::cancel_failed(std::uint32_t slot, int error) noexcept {
   operation* operation = slots_[slot].operation;
   if (error != -ENOENT || !operation || !operation->stop_requested()) return;
-  if (operation->backend_state & cancel_due || operation->ready_when().fd < 0) return;
+  if (operation->backend_state & cancel_due || !waits_for_descriptor(*operation)) return;
   operation->backend_state |= cancel_due;
   cancels_due_.push(*operation);
   cancel_again_at_ = now() + retry_pause;
@@ -313,10 +351,11 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
     operation.backend_state &= ~cancel_due;
   }
   int result = cqe.res;
-  if (operation.backend_state != in_ring && result >= 0) {
-    if (operation.backend_state == to_offload) return offload_again(operation);
-    result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
-    if (operation.backend_state == to_submit) operation.backend_state = in_ring;
+  if (operation.backend_state != in_ring) [[unlikely]] {
+    if (operation.backend_state == in_link) return end_linked(operation, result);
+    if (result >= 0 && operation.backend_state == to_offload) return offload_again(operation);
+    if (result >= 0) result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
+    if (result == -EINTR && operation.backend_state == to_submit) operation.backend_state = in_ring;
   }
   // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
   const bool again = interrupted(result) || (result == -EAGAIN && operation.ready_when().fd >= 0);
@@ -330,9 +369,25 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
     repeat(operation);
     return;
   }
+  end(operation, again ? -ECANCELED : result);
+}
+
+void uring_backend::end(operation& operation, int result) noexcept {
   release_slot(operation);
   ++counters_.completed;
-  operation.complete(again ? -ECANCELED : result);
+  operation.complete(result);
+}
+
+// What is no answer has cut the link, and is not repeated from here: the rest would not follow.
+void uring_backend::end_linked(operation& operation, int result) noexcept {
+  const bool waits = result == -EAGAIN && operation.ready_when().fd >= 0;
+  if (result > 0)
+    operation.advance(result);
+  else if (operation.stop_requested() && (interrupted(result) || waits))
+    result = -ECANCELED;
+  else if (interrupted(result))
+    result = -EINTR;
+  end(operation, result);
 }
 
 // It was in the pool, had to wait for a descriptor, and that is ready.

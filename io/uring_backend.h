@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ class uring_backend final : public backend {
   ~uring_backend() override;
 
   bool submit(operation& operation) noexcept override;
+  bool submit_linked(std::span<operation* const> operations, link_kind kind) noexcept override;
   void cancel(operation& operation) noexcept override;
   void cancel_all(const descriptor_users& users) noexcept override;
   void poll(steady_time until) noexcept override;
@@ -73,16 +75,19 @@ class uring_backend final : public backend {
   void offload_again(operation& operation) noexcept;
   void performed(operation& operation, int result) noexcept;
   bool collect() noexcept;
-  bool has_room() noexcept;
+  bool has_room(std::size_t count = 1) noexcept;
   bool grow() noexcept;
+  void take_slot(operation& operation) noexcept;
   void start(operation& operation) noexcept;
-  void submit_entry(operation& operation) noexcept;
+  io_uring_sqe& submit_entry(operation& operation) noexcept;
   void submit_again() noexcept;
   bool submit_cancel(const operation& operation) noexcept;
   void cancel_failed(std::uint32_t slot, int error) noexcept;
   io_uring_sqe* next_submission() noexcept;
   void arm_wake() noexcept;
   void completed(const io_uring_cqe& cqe) noexcept;
+  void end(operation& operation, int result) noexcept;
+  void end_linked(operation& operation, int result) noexcept;
   void repeat(operation& operation) noexcept;
   void enqueue(operation& operation) noexcept;
   void release_slot(operation& operation) noexcept;
@@ -104,12 +109,11 @@ class uring_backend final : public backend {
   steady_time cancel_again_at_ = steady_time::min();
 
   adaptive_spin spin_;
-  offload_pool pool_;
-
   descriptor wake_;
   std::uint64_t wake_count_ = 0;
   bool wake_armed_ = false;
   backend_counters counters_;
+  offload_pool pool_;  // the last: its threads wake this backend until they end
 };
 
 }  // namespace gyre
