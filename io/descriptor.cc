@@ -52,7 +52,7 @@ task<result<void>> descriptor::close() {
   if (fd_ < 0 || users_.closing()) co_return std::errc::bad_file_descriptor;
   if (users_.any()) {
     users_.begin_closing();
-    loop::current().kernel().cancel_all(users_);
+    loop::current().cancel_all(users_);
     co_await users_left(users_);
     users_.end_closing();
   }

@@ -353,9 +353,11 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
   int result = cqe.res;
   if (operation.backend_state != in_ring) [[unlikely]] {
     if (operation.backend_state == in_link) return end_linked(operation, result);
-    if (result >= 0 && operation.backend_state == to_offload) return offload_again(operation);
-    if (result >= 0) result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
-    if (result == -EINTR && operation.backend_state == to_submit) operation.backend_state = in_ring;
+    if (result >= 0) {
+      if (operation.backend_state == to_offload) return offload_again(operation);
+      result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
+      if (operation.backend_state == to_submit) operation.backend_state = in_ring;
+    }
   }
   // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
   const bool again = interrupted(result) || (result == -EAGAIN && operation.ready_when().fd >= 0);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "gyre/runtime/time.h"
@@ -10,6 +11,12 @@ namespace gyre {
 class descriptor_users;
 class loop;
 class operation;
+
+/// What begins the next operation of a link: see link.h.
+enum class link_kind : std::uint8_t {
+  soft,  ///< success of the one before it
+  hard,  ///< its end
+};
 
 /// What a backend has done since it was made.
 class backend_counters {
@@ -48,6 +55,13 @@ class backend {
 
   /// Starts `operation`. True when it was performed at once and concluded: its result is there.
   virtual bool submit(operation& operation) noexcept = 0;
+  /// Starts the first of `operations`, and each other after the one before it, as one request that
+  /// can't be split; or none of them, and says false. Each is completed as after `submit`, but with
+  /// what the kernel answered at first, and with -ECANCELED where it was not begun.
+  virtual bool submit_linked(std::span<operation* const> operations, link_kind kind) noexcept {
+    (void)operations, (void)kind;
+    return false;
+  }
   /// Asks for an early end of an operation in flight.
   virtual void cancel(operation& operation) noexcept = 0;
   /// Asks for an early end of all that is in flight on a descriptor.

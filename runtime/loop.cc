@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/linked_operations.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre {
@@ -62,6 +63,13 @@ bool loop::submit(operation& operation) noexcept {
   // I/O that is always ready must not keep the loop from everybody else.
   make_ready(*operation.waiter());
   return false;
+}
+
+// Stopping one may end it, but it leaves the list only when its coroutine is resumed.
+void loop::cancel_all(const descriptor_users& users) noexcept {
+  for (linked_operations* each = links_; each; each = each->next())
+    if (each->is_counted_by(users)) each->request_stop();
+  backend_->cancel_all(users);
 }
 
 void loop::post(message& message) noexcept {

@@ -12,6 +12,8 @@
 
 namespace gyre {
 
+class descriptor_users;
+class linked_operations;
 class operation;
 class scope;
 
@@ -63,6 +65,9 @@ class loop {
   /// Hands `operation` to the backend; true when its result is there already.
   bool submit(operation& operation) noexcept;
 
+  /// Asks all to end early that is in flight on a descriptor, or in a link with such.
+  void cancel_all(const descriptor_users& users) noexcept;
+
   void arm(timer& timer, steady_time deadline) noexcept { timers_.arm(timer, deadline); }
   void disarm(timer& timer) noexcept { timers_.disarm(timer); }
   std::size_t timers_armed() const noexcept { return timers_.size(); }
@@ -89,6 +94,7 @@ class loop {
   void drive(const bool& done, scope& root);
 
  private:
+  friend class linked_operations;
   static constexpr int hops_max = 128;
   static constexpr int resumes_max = 1024;
   static constexpr int immediate_max = 32;
@@ -105,6 +111,7 @@ class loop {
   timer_wheel timers_;
   loop_counters counters_;
   scope* root_ = nullptr;
+  linked_operations* links_ = nullptr;
 
   alignas(64) inbox inbox_;
 };

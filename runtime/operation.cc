@@ -1,6 +1,7 @@
 #include "gyre/runtime/operation.h"
 
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/linked_operations.h"
 #include "gyre/runtime/loop.h"
 
 namespace gyre {
@@ -18,13 +19,12 @@ bool operation::start(promise_base& waiter) noexcept {
     result_ = -ECANCELED;
     return false;
   }
-  if ((users_ && users_->closing_) || (other_users_ && other_users_->closing_)) {
+  if (is_refused()) {
     result_ = -EBADF;
     return false;
   }
   state_ = state::in_flight;
-  if (users_) ++users_->in_flight_;
-  if (other_users_) ++other_users_->in_flight_;
+  hold();
   return !waiter.chain().home().submit(*this);
 }
 
@@ -32,8 +32,7 @@ void operation::conclude(int result) noexcept {
   check(state_ == state::in_flight, "a backend completed an operation that was not in flight");
   result_ = result;
   state_ = state::ended;
-  if (users_) leave(users_);
-  if (other_users_) leave(other_users_);
+  let_go();
 }
 
 void operation::leave(descriptor_users* users) noexcept {
@@ -42,9 +41,49 @@ void operation::leave(descriptor_users* users) noexcept {
 }
 
 void operation::request_stop() noexcept {
+  if (linked_) return linked_->request_stop();
+  stop();
+}
+
+void operation::stop() noexcept {
   if (state_ != state::in_flight || stop_requested_) return;
   stop_requested_ = true;
   waiter_->chain().home().kernel().cancel(*this);
+}
+
+void operation::hold() noexcept {
+  if (users_) ++users_->in_flight_;
+  if (other_users_) ++other_users_->in_flight_;
+}
+
+void operation::let_go() noexcept {
+  if (users_) leave(users_);
+  if (other_users_) leave(other_users_);
+}
+
+void operation::join(linked_submission& submission, promise_base& waiter) noexcept {
+  waiter_ = &waiter;
+  linked_ = &submission;
+  stop_requested_ = false;
+  state_ = state::in_flight;
+  hold();
+}
+
+void operation::leave_submission() noexcept {
+  let_go();
+  state_ = state::idle;
+  waiter_ = nullptr;
+  linked_ = nullptr;
+}
+
+void operation::detach() noexcept {
+  end_wait();
+  waiter_ = nullptr;
+  linked_ = nullptr;
+}
+
+void operation::ended_linked() noexcept {
+  linked_->ended(*this);
 }
 
 }  // namespace gyre

@@ -13,6 +13,7 @@ struct io_uring_sqe;
 namespace gyre {
 
 class backend;
+class linked_submission;
 
 /// What must be so before `perform` can succeed: poll(2) events on a descriptor.
 class readiness {
@@ -145,6 +146,13 @@ class operation : public suspension {
     return false;
   }
 
+  /// Whether an operation that ended without an error did all that it promised. A whole transfer
+  /// that came to an early end did not: it cuts a link.
+  virtual bool fulfilled() const noexcept { return true; }
+  /// Whether it can be one entry of a submission of several: what the kernel takes in parts, or
+  /// what can't be filled in yet, can't.
+  virtual bool linkable() const noexcept { return true; }
+
   void request_stop() noexcept final;
 
   bool await_ready() const noexcept { return false; }
@@ -162,6 +170,8 @@ class operation : public suspension {
   /// loop's next turn of its ready queue.
   void complete(int result) noexcept {
     conclude(result);
+    if (linked_) [[unlikely]]
+      return ended_linked();
     resume_waiter();
   }
   /// Hands the result over where `backend::submit` has it at once.
@@ -176,6 +186,36 @@ class operation : public suspension {
     return users_ == &users || other_users_ == &users;
   }
   promise_base* waiter() const noexcept { return waiter_; }
+
+  // For links, see link.h.
+  /// Counts it on its descriptors once more, from before it begins until after it has ended:
+  /// closing one of them has to wait for all of a link.
+  void hold() noexcept;
+  void let_go() noexcept;
+  /// Makes it a part of `submission`, to be handed over by `backend::submit_linked`.
+  void join(linked_submission& submission, promise_base& waiter) noexcept;
+  /// The submission was not taken: it has not begun.
+  void leave_submission() noexcept;
+  /// Whether one of its descriptors is being closed.
+  bool is_refused() const noexcept {
+    return (users_ && users_->closing_) || (other_users_ && other_users_->closing_);
+  }
+  /// Asks it to end, alone.
+  void stop() noexcept;
+  /// Ends its wait, so that `waiter` may go before it does.
+  void detach() noexcept;
+  /// Takes back that it has ended, or begun: it is to be started once more.
+  void forget() noexcept { state_ = state::idle; }
+  /// Ends what was not begun.
+  void skip() noexcept {
+    result_ = -ECANCELED;
+    state_ = state::ended;
+  }
+  bool in_flight() const noexcept { return state_ == state::in_flight; }
+  bool ended() const noexcept { return state_ == state::ended; }
+  /// The kernel's answer, once it has ended.
+  int answer() const noexcept { return result_; }
+  bool succeeded() const noexcept { return result_ >= 0 && fulfilled(); }
 
   /// For the backend's own use while the operation is in flight.
   std::uint32_t backend_slot = 0;
@@ -225,10 +265,12 @@ class operation : public suspension {
   enum class state : std::uint8_t { idle, in_flight, ended };
 
   void leave(descriptor_users* users) noexcept;
+  void ended_linked() noexcept;
 
   const operation_kind* kind_;
   descriptor_users* users_;
   descriptor_users* other_users_ = nullptr;
+  linked_submission* linked_ = nullptr;
   int result_ = 0;
   state state_ = state::idle;
   bool stop_requested_ = false;

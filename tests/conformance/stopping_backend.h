@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,9 @@ class stopping_backend final : public backend {
   bool acted() const noexcept { return acted_; }
 
   bool submit(operation& operation) noexcept override { return inner_->submit(operation); }
+  bool submit_linked(std::span<operation* const> operations, link_kind kind) noexcept override {
+    return inner_->submit_linked(operations, kind);
+  }
   void cancel(operation& operation) noexcept override { inner_->cancel(operation); }
   void cancel_all(const descriptor_users& users) noexcept override { inner_->cancel_all(users); }
   void forget(const descriptor_users& users, int fd) noexcept override {
