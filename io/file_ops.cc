@@ -83,6 +83,9 @@ int read_at::perform_cached() noexcept {
   });
   return answer == -EOPNOTSUPP || answer == -EINVAL ? -EAGAIN : answer;
 }
+bool read_at::linkable() const noexcept {
+  return buffer_.size() <= transfer_max;
+}
 bool read_at::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);
   return done_ < buffer_.size();

@@ -56,6 +56,7 @@ class [[nodiscard]] read_at final : public operation {
   int perform() noexcept override;
   int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  bool linkable() const noexcept override;
 
  private:
   bool advance_by(int count) noexcept override;

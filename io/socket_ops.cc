@@ -60,6 +60,9 @@ int recv_exactly::perform() noexcept {
 readiness recv_exactly::ready_when() const noexcept {
   return {fd_, POLLIN};
 }
+bool recv_exactly::linkable() const noexcept {
+  return buffer_.size() <= transfer_max;
+}
 bool recv_exactly::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);
   return done_ < buffer_.size();
@@ -99,6 +102,9 @@ int send_all::perform() noexcept {
 }
 readiness send_all::ready_when() const noexcept {
   return {fd_, POLLOUT};
+}
+bool send_all::linkable() const noexcept {
+  return buffer_.size() <= transfer_max;
 }
 bool send_all::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);
@@ -150,6 +156,15 @@ int sendmsg_all::perform() noexcept {
 }
 readiness sendmsg_all::ready_when() const noexcept {
   return {fd_, POLLOUT};
+}
+bool sendmsg_all::linkable() const noexcept {
+  std::size_t left = transfer_max;
+  if (rest_.size() > IOV_MAX) return false;
+  return std::ranges::all_of(rest_, [&](const iovec& each) {
+    const bool fits = each.iov_len <= left;
+    left -= std::min(left, each.iov_len);
+    return fits;
+  });
 }
 bool sendmsg_all::advance_by(int count) noexcept {
   drop_sent(static_cast<std::size_t>(count));

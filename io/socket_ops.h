@@ -49,6 +49,7 @@ class [[nodiscard]] recv_exactly final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
+  bool linkable() const noexcept override;
 
  private:
   bool advance_by(int count) noexcept override;
@@ -89,6 +90,7 @@ class [[nodiscard]] send_all final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
+  bool linkable() const noexcept override;
 
  private:
   bool advance_by(int count) noexcept override;
@@ -127,6 +129,7 @@ class [[nodiscard]] sendmsg_all final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
+  bool linkable() const noexcept override;
 
  private:
   bool advance_by(int count) noexcept override;

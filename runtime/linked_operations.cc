@@ -71,7 +71,7 @@ void linked_operations::request_stop() noexcept {
 
 // In a hard link the others have gone on: what an operation came to is its answer.
 bool linked_operations::is_answered(std::size_t index, bool stopped) const noexcept {
-  const operation& asked = *operations[index];
+  operation& asked = *operations[index];
   const int answer = asked.answer();
   if (answer == -ECANCELED) return false;
   const bool cut = index + 1 == operations.size() || operations[index + 1]->answer() == -ECANCELED;

@@ -138,6 +138,9 @@ class operation : public suspension {
   /// bytes, and says whether the rest is still to be asked for, by `prepare` once more. Asked by
   /// backends that `prepare`; `perform` keeps its own account.
   bool advance(int count) noexcept { return whole_ && advance_by(count); }
+  /// Whether an operation that ended without an error did all that it promised. A whole transfer
+  /// that came to an early end did not: it cuts a link.
+  bool fulfilled() noexcept { return !advance(0); }
 
   /// Whether a transfer of `count` bytes was less than was asked for. A byte stream is exhausted
   /// then: backends that wait for readiness need not try once more to learn it.
@@ -146,9 +149,6 @@ class operation : public suspension {
     return false;
   }
 
-  /// Whether an operation that ended without an error did all that it promised. A whole transfer
-  /// that came to an early end did not: it cuts a link.
-  virtual bool fulfilled() const noexcept { return true; }
   /// Whether it can be one entry of a submission of several: what the kernel takes in parts, or
   /// what can't be filled in yet, can't.
   virtual bool linkable() const noexcept { return true; }
@@ -215,7 +215,7 @@ class operation : public suspension {
   bool ended() const noexcept { return state_ == state::ended; }
   /// The kernel's answer, once it has ended.
   int answer() const noexcept { return result_; }
-  bool succeeded() const noexcept { return result_ >= 0 && fulfilled(); }
+  bool succeeded() noexcept { return result_ >= 0 && fulfilled(); }
 
   /// For the backend's own use while the operation is in flight.
   std::uint32_t backend_slot = 0;
