@@ -53,24 +53,4 @@ class file {
   descriptor descriptor_;
 };
 
-/// An open directory, to open what lies in it.
-class directory {
- public:
-  /// Opens the directory at `path`; `not_a_directory` when it is something else.
-  static task<result<directory>> open(std::string path);
-
-  /// Opens `path` relative to this directory and never outside of it: a path that climbs out by
-  /// `..`, by an absolute path or by a symbolic link fails with `cross_device_link` (EXDEV) or
-  /// `too_many_symbolic_link_levels`. See RESOLVE_BENEATH in openat2(2). Never waits for a FIFO's
-  /// other end.
-  task<result<file>> open_beneath(std::string path, int flags, unsigned mode = 0);
-
-  descriptor& opened() noexcept { return descriptor_; }
-
- private:
-  explicit directory(descriptor opened) noexcept : descriptor_(std::move(opened)) {}
-
-  descriptor descriptor_;
-};
-
 }  // namespace gyre

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gyre/examples/http/status.h"
+#include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
 #include "gyre/runtime/task.h"
 

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <vector>
 
+#include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
 #include "gyre/io/pipe.h"
 #include "gyre/net/tcp.h"

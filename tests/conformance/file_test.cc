@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "gyre/fs/directory.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"

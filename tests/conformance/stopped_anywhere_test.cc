@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
 #include "gyre/io/descriptor.h"
 #include "gyre/io/file_ops.h"
