@@ -14,4 +14,8 @@ inline constexpr std::uint32_t feature_min_timeout = 1U << 15;  // 6.12
 inline constexpr std::uint32_t feature_no_iowait = 1U << 17;    // 6.15
 inline constexpr std::uint32_t enter_no_iowait = 1U << 7;       // 6.15
 
+inline constexpr std::uint8_t op_waitid = 50;      // 6.7
+inline constexpr std::uint8_t op_futex_wait = 51;  // 6.7
+inline constexpr std::uint8_t op_futex_wake = 52;  // 6.7
+
 }  // namespace gyre::uring_abi
