@@ -43,7 +43,7 @@ enum class awaited_thing : std::uint8_t {
   nothing,  ///< the system call returns at once
   reading,  ///< a descriptor that becomes readable
   writing,  ///< a descriptor that becomes writable
-  events,   ///< a descriptor, for the events that the caller names
+  events,   ///< a descriptor's events, without which the system call returns, O_NONBLOCK or not
   device,   ///< a disk or a lock, which nobody can watch
 };
 
@@ -204,8 +204,11 @@ class operation : public suspension {
   void stop() noexcept;
   /// Ends its wait, so that `waiter` may go before it does.
   void detach() noexcept;
-  /// Takes back that it has ended, or begun: it is to be started once more.
-  void forget() noexcept { state_ = state::idle; }
+  /// Detaches it, and takes back that it has ended: it is to be started once more.
+  void forget() noexcept {
+    detach();
+    state_ = state::idle;
+  }
   /// Ends what was not begun.
   void skip() noexcept {
     result_ = -ECANCELED;
