@@ -54,10 +54,11 @@ auto link(Operations&&... operations) {
 }
 
 /// As `link`, but each begins when the one before it has ended, whatever that came to: for what has
-/// to be done in any case. Only a stop keeps the rest from beginning. As one submission all have
-/// run before anything could be tried again: so one that a signal interrupted in a kernel worker
-/// ends with `interrupted`, and a whole transfer gives what the kernel transferred at once, short
-/// though it may be before the end of the file.
+/// to be done in any case. After a stop, or while a descriptor is being closed, what waits ends
+/// with `operation_canceled`, and what need not wait may be done or not: its result tells. As one
+/// submission all have run before anything could be tried again: so one that a signal interrupted
+/// in a kernel worker ends with `interrupted`, and a whole transfer gives what the kernel
+/// transferred at once, short though it may be before the end of the file.
 template <std::derived_from<operation>... Operations>
   requires(sizeof...(Operations) > 0)
 auto hard_link(Operations&&... operations) {

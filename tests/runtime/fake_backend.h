@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,8 @@ class fake_backend final : public backend {
   bool at_once = false;
   /// Whether a cancelled operation ends by that, or waits for `finish` all the same.
   bool cancels = true;
+  /// Whether linked operations are taken together.
+  bool links = false;
 
   bool submit(operation& started) noexcept override {
     ++counters_.submitted;
@@ -51,6 +54,12 @@ class fake_backend final : public backend {
     }
     in_flight_.push_back(&started);
     return false;
+  }
+  bool submit_linked(std::span<operation* const> operations, link_kind) noexcept override {
+    if (!links) return false;
+    counters_.submitted += operations.size();
+    in_flight_.insert(in_flight_.end(), operations.begin(), operations.end());
+    return true;
   }
   void cancel(operation& cancelled) noexcept override {
     ++counters_.cancelled;
