@@ -1,0 +1,59 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "gyre/io/choose_backend.h"
+#include "gyre/io/file_ops.h"
+#include "gyre/io/pipe.h"
+#include "gyre/runtime/link.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/run_on.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre {
+namespace {
+
+/// How many of two linked operations, the first of which waits, the backend gets at once.
+std::uint64_t submitted_at_once(backend_choice choice, bool system_call_between) {
+  std::uint64_t submitted = 0;
+  loop home(make_backend(choice, uring_options(), {}));
+  run_on(home, [](auto& home, auto& submitted, bool system_call_between) -> task<> {
+    pipe empty = pipe::create(4096).value();
+    std::array<std::byte, 4> buffer;
+    co_await with_scope([&](scope& children) -> task<> {
+      const std::uint64_t before = home.kernel().counters().submitted;
+      children.spawn([&]() -> task<> {
+        if (system_call_between)
+          (void)co_await link(op::read(empty.read_end, buffer), op::fstat(empty.read_end));
+        else
+          (void)co_await link(op::read(empty.read_end, buffer), op::read(empty.read_end, buffer));
+      });
+      co_await yield();
+      submitted = home.kernel().counters().submitted - before;
+      children.request_stop();
+    });
+  }(home, submitted, system_call_between));
+  return submitted;
+}
+
+TEST(linked_submission, is_one_where_the_ring_runs_all_of_it) {
+  EXPECT_EQ(submitted_at_once(backend_choice::uring, false), 2U);
+}
+
+TEST(linked_submission, is_divided_where_one_is_a_system_call) {
+  EXPECT_EQ(submitted_at_once(backend_choice::uring, true), 1U);
+}
+
+TEST(linked_submission, is_divided_on_backends_without_a_ring) {
+  EXPECT_EQ(submitted_at_once(backend_choice::epoll, false), 1U);
+  EXPECT_EQ(submitted_at_once(backend_choice::threads, false), 1U);
+}
+
+}  // namespace
+}  // namespace gyre
