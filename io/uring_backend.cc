@@ -69,6 +69,11 @@ std::vector<const operation_kind*> emulated_without(const opcode_set& usable) {
   return all;
 }
 
+// Others ask for their events without waiting, whatever the descriptor.
+bool blocks_unless_told(const operation_kind* kind) noexcept {
+  return kind->waits_for == awaited_thing::reading || kind->waits_for == awaited_thing::writing;
+}
+
 }  // namespace
 
 result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
@@ -91,6 +96,7 @@ uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const 
     : ring_(std::move(ring)),
       usable_(usable),
       emulated_(emulated_without(usable)),
+      nonblocking_(std::ranges::any_of(emulated_, blocks_unless_told)),
       kept_for_cancels_(std::min(kept_for_cancels_max, ring_->submissions() / 4)),
       first_free_(no_slot),
       in_flight_max_(options.in_flight_max),

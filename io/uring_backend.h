@@ -52,7 +52,7 @@ class uring_backend final : public backend {
   void poll(steady_time until) noexcept override;
   void wake() noexcept override;
   /// What is emulated must not block.
-  bool nonblocking() const noexcept override { return !emulated_.empty(); }
+  bool nonblocking() const noexcept override { return nonblocking_; }
   const char* name() const noexcept override { return "uring"; }
   std::string report() const override;
   const backend_counters& counters() const noexcept override { return counters_; }
@@ -98,6 +98,7 @@ class uring_backend final : public backend {
   std::unique_ptr<ring> ring_;
   const opcode_set usable_;
   const std::vector<const operation_kind*> emulated_;
+  const bool nonblocking_;
   const unsigned kept_for_cancels_;
   std::vector<slot> slots_;
   std::uint32_t first_free_;
