@@ -227,7 +227,7 @@ GYRE_TEST(paths, what_was_stopped_before_changes_nothing) {
   event never;
   co_await with_scope([&](scope& children) -> task<> {
     children.spawn([&]() -> task<> {
-      co_await never.wait();
+      (void)co_await never.wait();
       co_await expect_all_to_fail(root, "sub/new", std::errc::operation_canceled);
       co_await expect_all_to_fail(root, "other", std::errc::operation_canceled);
     });
