@@ -1,6 +1,7 @@
 #include "gyre/io/catalogue.h"
 
 #include "gyre/io/copy_ops.h"
+#include "gyre/io/direct_descriptor.h"
 #include "gyre/io/event_ops.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/futex_ops.h"
@@ -18,11 +19,12 @@ namespace gyre {
 
 std::vector<const operation_kind*> catalogue() {
   std::vector<const operation_kind*> all;
-  for (const auto family : {op::file_operations(), op::path_operations(), op::xattr_operations(),
-                            op::mapping_operations(), op::poll_operations(),
-                            op::socket_operations(), op::splice_operations(), op::pipe_operations(),
-                            op::copy_operations(), op::event_operations(), op::futex_operations(),
-                            op::process_operations(), op::ring_operations()})
+  for (const auto family :
+       {op::file_operations(), op::path_operations(), op::xattr_operations(),
+        op::mapping_operations(), op::poll_operations(), op::socket_operations(),
+        op::splice_operations(), op::direct_operations(), op::pipe_operations(),
+        op::copy_operations(), op::event_operations(), op::futex_operations(),
+        op::process_operations(), op::ring_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }

@@ -38,6 +38,7 @@ class descriptor {
   descriptor_users& users() noexcept { return users_; }
 
  private:
+  friend class direct_descriptor;
   void reset() noexcept;
   int take_from(descriptor& other) noexcept;
   int close_now() noexcept;

@@ -142,6 +142,21 @@ void ring::register_file() noexcept {
   enter_flags_ = IORING_ENTER_REGISTERED_RING;
 }
 
+bool ring::register_files(unsigned count) noexcept {
+  io_uring_rsrc_register files{};
+  files.nr = count;
+  files.flags = IORING_RSRC_REGISTER_SPARSE;
+  return register_call(fd_, IORING_REGISTER_FILES2, &files, sizeof files) == 0;
+}
+
+bool ring::close_registered(unsigned index) noexcept {
+  int none = -1;
+  io_uring_rsrc_update update{};
+  update.offset = index;
+  update.data = reinterpret_cast<std::uintptr_t>(&none);
+  return register_call(fd_, IORING_REGISTER_FILES_UPDATE, &update, 1) == 1;
+}
+
 // The kernel's own limit for operations that block would be thousands of threads.
 void ring::limit_workers() noexcept {
   std::array<unsigned, 2> most = {4, 4};

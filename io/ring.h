@@ -80,6 +80,11 @@ class ring {
     return count;
   }
 
+  /// Gives the ring a table of `count` places for open files, all empty (Linux 5.19).
+  bool register_files(unsigned count) noexcept;
+  /// Closes the one at `index`.
+  bool close_registered(unsigned index) noexcept;
+
   int file() const noexcept { return fd_; }
   /// What this kernel has, by IORING_REGISTER_PROBE.
   opcode_set opcodes() const noexcept;

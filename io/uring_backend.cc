@@ -43,6 +43,11 @@ constexpr std::uint32_t cancel_due = 8;  // besides: it stands in cancels_due_
 constexpr std::array<std::uint8_t, 4> needed_opcodes = {IORING_OP_NOP, IORING_OP_POLL_ADD,
                                                         IORING_OP_ASYNC_CANCEL, IORING_OP_READ};
 
+// Operations on direct descriptors.
+constexpr std::array<std::uint8_t, 7> direct_opcodes = {
+    IORING_OP_OPENAT2, IORING_OP_SOCKET, IORING_OP_CLOSE,  IORING_OP_READ,
+    IORING_OP_RECV,    IORING_OP_SEND,   IORING_OP_CONNECT};
+
 std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | slot;
 }
@@ -94,6 +99,7 @@ result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options
 uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& usable,
                              const uring_options& options)
     : ring_(std::move(ring)),
+      direct_(*ring_),
       usable_(usable),
       emulated_(emulated_without(usable)),
       nonblocking_(std::ranges::any_of(emulated_, blocks_unless_told)),
@@ -413,6 +419,13 @@ void uring_backend::repeat(operation& operation) noexcept {
   }
   release_slot(operation);
   enqueue(operation);
+}
+
+// What is in the table no system call can reach: it serves only where all operations on it do.
+int uring_backend::take_direct_slot() noexcept {
+  for (const std::uint8_t opcode : direct_opcodes)
+    if (!usable_.test(opcode)) return -1;
+  return direct_.take();
 }
 
 void uring_backend::arm_wake() noexcept {

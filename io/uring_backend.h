@@ -10,6 +10,7 @@
 
 #include "gyre/io/adaptive_spin.h"
 #include "gyre/io/descriptor.h"
+#include "gyre/io/direct_table.h"
 #include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/ring.h"
@@ -51,6 +52,8 @@ class uring_backend final : public backend {
   void cancel_all(const descriptor_users& users) noexcept override;
   void poll(steady_time until) noexcept override;
   void wake() noexcept override;
+  int take_direct_slot() noexcept override;
+  void return_direct_slot(int slot) noexcept override { direct_.give_back(slot); }
   /// What is emulated must not block.
   bool nonblocking() const noexcept override { return nonblocking_; }
   const char* name() const noexcept override { return "uring"; }
@@ -96,6 +99,7 @@ class uring_backend final : public backend {
   void wait(steady_time until) noexcept;
 
   std::unique_ptr<ring> ring_;
+  direct_table direct_;
   const opcode_set usable_;
   const std::vector<const operation_kind*> emulated_;
   const bool nonblocking_;

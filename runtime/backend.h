@@ -81,6 +81,12 @@ class backend {
   /// The time by which deadlines are judged.
   virtual steady_time now() const noexcept { return std::chrono::steady_clock::now(); }
 
+  /// A place in a table of open files that the backend has of its own, for operations on it to be
+  /// linked to the one that opens it; -1 where it has none, or none left.
+  virtual int take_direct_slot() noexcept { return -1; }
+  /// Closes what is in the place, if anything. Nothing may be in flight on it.
+  virtual void return_direct_slot(int slot) noexcept { (void)slot; }
+
   /// Whether descriptors should be opened with O_NONBLOCK: that flag belongs to the backend.
   virtual bool nonblocking() const noexcept = 0;
 

@@ -20,7 +20,8 @@ auto await_links(link_kind kind, Operations&... operations)
     -> task<std::tuple<decltype(operations.await_resume())...>> {
   const std::array<operation*, sizeof...(Operations)> all = {&operations...};
   co_await run_links(all, kind);
-  co_return std::tuple<decltype(operations.await_resume())...>(operations.await_resume()...);
+  // In their order, which braces promise: a later one may take back what an earlier one did.
+  co_return std::tuple<decltype(operations.await_resume())...>{operations.await_resume()...};
 }
 
 }  // namespace detail

@@ -209,6 +209,11 @@ class operation : public suspension {
     detach();
     state_ = state::idle;
   }
+  /// Takes over how an operation ended that stands for this one.
+  void adopt(int result) noexcept {
+    result_ = result;
+    state_ = state::ended;
+  }
   /// Ends what was not begun.
   void skip() noexcept {
     result_ = -ECANCELED;

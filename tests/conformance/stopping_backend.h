@@ -44,6 +44,8 @@ class stopping_backend final : public backend {
   }
   void wake() noexcept override { inner_->wake(); }
   steady_time now() const noexcept override { return inner_->now(); }
+  int take_direct_slot() noexcept override { return inner_->take_direct_slot(); }
+  void return_direct_slot(int slot) noexcept override { inner_->return_direct_slot(slot); }
   bool nonblocking() const noexcept override { return inner_->nonblocking(); }
   const char* name() const noexcept override { return inner_->name(); }
   std::string report() const override { return inner_->report(); }

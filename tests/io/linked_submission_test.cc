@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include "gyre/io/choose_backend.h"
+#include "gyre/io/descriptor.h"
+#include "gyre/io/direct_descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/runtime/link.h"
@@ -44,6 +47,41 @@ std::uint64_t submitted_at_once(backend_choice choice, bool system_call_between)
 
 TEST(linked_submission, is_one_where_the_ring_runs_all_of_it) {
   EXPECT_EQ(submitted_at_once(backend_choice::uring, false), 2U);
+}
+
+TEST(linked_submission, is_one_with_what_it_opens) {
+  loop home(make_backend(backend_choice::uring, uring_options(), {}));
+  run_on(home, [](auto& home) -> task<> {
+    descriptor here(AT_FDCWD);
+    direct_descriptor slot;
+    EXPECT_TRUE(slot.in_table());
+    std::array<std::byte, 4> buffer;
+    const std::uint64_t before = home.kernel().counters().submitted;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        (void)co_await hard_link(slot.open(here, "/proc/self/stat", O_RDONLY),
+                                 slot.read_at(buffer, 0), slot.close());
+      });
+      co_await yield();
+      EXPECT_EQ(home.kernel().counters().submitted - before, 3U);
+    });
+    EXPECT_FALSE(slot.is_open());
+  }(home));
+}
+
+TEST(linked_submission, is_divided_without_one_of_the_opcodes_for_what_it_opens) {
+  uring_options options;
+  options.without.set(op::direct_close::kind.opcode);
+  loop home(make_backend(backend_choice::uring, options, {}));
+  run_on(home, []() -> task<> {
+    descriptor here(AT_FDCWD);
+    direct_descriptor slot;
+    EXPECT_FALSE(slot.in_table());
+    std::array<std::byte, 4> buffer;
+    auto [opened, got, closed] = co_await link(slot.open(here, "/proc/self/stat", O_RDONLY),
+                                               slot.read_at(buffer, 0), slot.close());
+    EXPECT_TRUE(opened && got && closed);
+  }());
 }
 
 TEST(linked_submission, is_divided_where_one_is_a_system_call) {
