@@ -1,9 +1,18 @@
 #include "gyre/tests/conformance/backends.h"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
 
+#include "gyre/io/catalogue.h"
 #include "gyre/io/choose_backend.h"
+#include "gyre/runtime/operation.h"
+#include "gyre/tests/conformance/boxes.h"
 
 namespace gyre::conformance {
 namespace {
@@ -43,19 +52,56 @@ std::unique_ptr<backend> threads() {
   return make_backend(backend_choice::threads, uring_options(), {});
 }
 
-constexpr std::array all = {
-    backend_under_test("uring", uring),
-    backend_under_test("uring_spinning", spinning_uring),
-    backend_under_test("uring_ring_of_2", tiny_uring<2>),
-    backend_under_test("uring_ring_of_4", tiny_uring<4>),
-    backend_under_test("epoll", epoll),
-    backend_under_test("epoll_spinning", spinning_epoll),
-    backend_under_test("threads", threads),
-};
+// Where these are missing there is no backend at all.
+const std::set<std::string, std::less<>> indispensable = {"nop", "poll", "read"};
+
+/// Rings that do without one opcode each of those in use, and without all of them at once.
+void add_rings_without_opcodes(std::vector<backend_under_test>& all) {
+  std::array<std::string, 256> first_users;
+  for (const operation_kind* kind : catalogue())
+    if (kind->policy == ring_policy::submit && first_users[kind->opcode].empty())
+      first_users[kind->opcode] = kind->name;
+  for (const operation_kind* kind : catalogue())
+    if (indispensable.contains(kind->name)) first_users[kind->opcode].clear();
+  opcode_set every;
+  const auto add = [&all](const std::string& what, const opcode_set& without) {
+    all.emplace_back("uring_without_" + what, [without] {
+      uring_options options;
+      options.without = without;
+      return make_backend(backend_choice::uring, options, {});
+    });
+  };
+  for (std::size_t opcode = 0; opcode < first_users.size(); ++opcode) {
+    if (first_users[opcode].empty()) continue;
+    every.set(opcode);
+    add(first_users[opcode], opcode_set().set(opcode));
+  }
+  add("all", every);
+}
+
+std::vector<backend_under_test> make_list() {
+  std::vector<backend_under_test> all;
+  all.emplace_back("uring", uring);
+  all.emplace_back("uring_spinning", spinning_uring);
+  all.emplace_back("uring_ring_of_2", tiny_uring<2>);
+  all.emplace_back("uring_ring_of_4", tiny_uring<4>);
+  all.emplace_back("epoll", epoll);
+  all.emplace_back("epoll_spinning", spinning_epoll);
+  all.emplace_back("threads", threads);
+  add_rings_without_opcodes(all);
+  all.emplace_back("boxed_by_eperm", [] { return without_io_uring(EPERM); });
+  all.emplace_back("boxed_by_enosys", [] { return without_io_uring(ENOSYS); });
+  all.emplace_back("boxed_by_eacces", [] { return without_io_uring(EACCES); });
+  all.emplace_back("boxed_by_enomem", [] { return without_io_uring(ENOMEM); });
+  all.emplace_back("boxed_by_emfile", [] { return without_io_uring(EMFILE); });
+  all.emplace_back("boxed_by_memlock", without_locked_memory);
+  return all;
+}
 
 }  // namespace
 
 std::span<const backend_under_test> backends() {
+  static const std::vector<backend_under_test> all = make_list();
   return all;
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "gyre/runtime/backend.h"
 
@@ -10,11 +13,11 @@ namespace gyre::conformance {
 /// A way to have a backend, and what the tests on it are called.
 class backend_under_test {
  public:
-  constexpr backend_under_test(const char* name, std::unique_ptr<backend> (*make)())
-      : name(name), make(make) {}
+  using maker = std::function<std::unique_ptr<backend>()>;
+  backend_under_test(std::string name, maker make) : name(std::move(name)), make(std::move(make)) {}
 
-  const char* name;
-  std::unique_ptr<backend> (*make)();
+  const std::string name;
+  const maker make;
 };
 
 /// Every backend that must pass the suite. BUILD.bazel makes a test target of each.
