@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 #include "gyre/io/pipe.h"
 #include "gyre/io/ring_ops.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/result.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
@@ -31,6 +33,15 @@ void fill_poll(io_uring_sqe& sqe, int fd) {
   sqe.opcode = IORING_OP_POLL_ADD;
   sqe.fd = fd;
   sqe.poll32_events = POLLIN;
+}
+
+// Without a ring it ends in any case; on threads perhaps before one of them has looked at it.
+void expect_ended_early(const result<int>& got, std::errc with_ring) {
+  if (has_ring()) {
+    EXPECT_EQ(got.error(), with_ring);
+  } else {
+    EXPECT_FALSE(got);
+  }
 }
 
 GYRE_TEST(nop, it_does_nothing) {
@@ -72,7 +83,7 @@ GYRE_TEST(raw, it_is_cancelled_as_any_other) {
   pipe made = pipe::create(4096).value();
   const auto got = co_await with_timeout(
       op::raw([&](io_uring_sqe& sqe) { fill_poll(sqe, made.read_end.number()); }), 1ms);
-  EXPECT_EQ(got.error(), has_ring() ? std::errc::timed_out : std::errc::operation_not_supported);
+  expect_ended_early(got, std::errc::timed_out);
 }
 
 GYRE_TEST(raw, closing_the_descriptor_that_counts_it_ends_it) {
@@ -82,12 +93,7 @@ GYRE_TEST(raw, closing_the_descriptor_that_counts_it_ends_it) {
       const int fd = made.read_end.number();
       const auto got =
           co_await op::raw(made.read_end, [fd](io_uring_sqe& sqe) { fill_poll(sqe, fd); });
-      // On threads it may be stopped before a thread has looked at it.
-      if (has_ring()) {
-        EXPECT_EQ(got.error(), std::errc::operation_canceled);
-      } else {
-        EXPECT_FALSE(got);
-      }
+      expect_ended_early(got, std::errc::operation_canceled);
     });
     co_await yield();
     (co_await made.read_end.close()).value();
