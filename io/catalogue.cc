@@ -6,6 +6,7 @@
 #include "gyre/io/file_ops.h"
 #include "gyre/io/futex_ops.h"
 #include "gyre/io/mapping_ops.h"
+#include "gyre/io/message_ops.h"
 #include "gyre/io/path_ops.h"
 #include "gyre/io/pipe_ops.h"
 #include "gyre/io/poll_ops.h"
@@ -22,9 +23,9 @@ std::vector<const operation_kind*> catalogue() {
   for (const auto family :
        {op::file_operations(), op::path_operations(), op::xattr_operations(),
         op::mapping_operations(), op::poll_operations(), op::socket_operations(),
-        op::splice_operations(), op::direct_operations(), op::pipe_operations(),
-        op::copy_operations(), op::event_operations(), op::futex_operations(),
-        op::process_operations(), op::ring_operations()})
+        op::message_operations(), op::splice_operations(), op::direct_operations(),
+        op::pipe_operations(), op::copy_operations(), op::event_operations(),
+        op::futex_operations(), op::process_operations(), op::ring_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
