@@ -1,44 +1,27 @@
 #include "gyre/net/tcp.h"
 
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <utility>
 
+#include "gyre/net/socket_calls.h"
 #include "gyre/runtime/loop.h"
 
 namespace gyre {
 namespace {
 
-result<void> to_result(int answer) noexcept {
-  if (answer != 0) return errno_error(errno);
-  return {};
-}
+using socket_calls::set_option;
+using socket_calls::to_result;
 
-result<void> set_option(descriptor& socket, int level, int option, std::int64_t wanted) noexcept {
-  if (!std::in_range<int>(wanted)) return std::errc::invalid_argument;
-  const auto value = static_cast<int>(wanted);
-  return to_result(setsockopt(socket.number(), level, option, &value, sizeof value));
-}
-
-using name_call = int (*)(int, sockaddr*, socklen_t*);
-
-result<endpoint> name_of(const descriptor& socket, name_call call) noexcept {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (call(socket.number(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return errno_error(errno);
-  return endpoint::from(address);
+result<endpoint> endpoint_of(const result<socket_calls::name>& found) noexcept {
+  if (!found) return found.error();
+  return endpoint::from(found->address);
 }
 
 result<descriptor> open_socket(int family, bool nonblocking) noexcept {
-  const int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
-  const int fd = socket(family, type, IPPROTO_TCP);
-  if (fd < 0) return errno_error(errno);
-  return descriptor(fd);
+  return socket_calls::open(family, SOCK_STREAM, IPPROTO_TCP, nonblocking);
 }
 
 }  // namespace
@@ -51,28 +34,16 @@ task<result<tcp_stream>> tcp_stream::connect(endpoint peer) {
   co_return tcp_stream(*std::move(socket));
 }
 
-result<void> tcp_stream::shutdown_write() noexcept {
-  return to_result(::shutdown(socket_.number(), SHUT_WR));
-}
-
-result<void> tcp_stream::shutdown_read() noexcept {
-  return to_result(::shutdown(socket_.number(), SHUT_RD));
-}
-
-result<void> tcp_stream::shutdown() noexcept {
-  return to_result(::shutdown(socket_.number(), SHUT_RDWR));
-}
-
 result<void> tcp_stream::reset_on_close() noexcept {
   const linger at_once = {1, 0};
   return to_result(setsockopt(socket_.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
 }
 
 result<endpoint> tcp_stream::peer() const noexcept {
-  return name_of(socket_, getpeername);
+  return endpoint_of(socket_calls::peer_name(socket_));
 }
 result<endpoint> tcp_stream::local() const noexcept {
-  return name_of(socket_, getsockname);
+  return endpoint_of(socket_calls::local_name(socket_));
 }
 
 result<void> tcp_stream::set_no_delay(bool on) noexcept {
@@ -96,19 +67,6 @@ result<void> tcp_stream::set_user_timeout(std::chrono::milliseconds limit) noexc
   return set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, limit.count());
 }
 
-result<void> tcp_stream::set_receive_buffer(int bytes) noexcept {
-  return set_option(socket_, SOL_SOCKET, SO_RCVBUF, bytes);
-}
-
-result<void> tcp_stream::set_send_buffer(int bytes) noexcept {
-  return set_option(socket_, SOL_SOCKET, SO_SNDBUF, bytes);
-}
-
-result<void> tcp_stream::allow_splice(bool on) noexcept {
-  int nonblocking = on || loop::current().kernel().nonblocking();
-  return to_result(ioctl(socket_.number(), FIONBIO, &nonblocking));
-}
-
 result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_options& options) {
   auto socket = open_socket(local.family(), true);
   if (!socket) return socket.error();
@@ -126,7 +84,7 @@ result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_opti
 }
 
 result<endpoint> tcp_listener::local() const noexcept {
-  return name_of(socket_, getsockname);
+  return endpoint_of(socket_calls::local_name(socket_));
 }
 
 accept_advice advise_accept(std::error_code error) noexcept {

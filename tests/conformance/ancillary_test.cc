@@ -1,0 +1,121 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <vector>
+
+#include "gyre/io/pipe.h"
+#include "gyre/net/unix.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/tests/conformance/conformance.h"
+
+namespace gyre::conformance {
+namespace {
+
+bool is_same_file(int one, int other) {
+  struct stat a = {};
+  struct stat b = {};
+  require(fstat(one, &a) == 0 && fstat(other, &b) == 0);
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+GYRE_TEST(ancillary, descriptors_are_passed_and_owned) {
+  auto ends = unix_stream::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::array passed = {tube.read_end.number(), tube.write_end.number()};
+  EXPECT_EQ((co_await ends.first.send(bytes_of("two"), passed)).value(), 3U);
+  std::array<std::byte, 8> buffer{};
+  const unix_message got = (co_await ends.second.receive(buffer, 2)).value();
+  EXPECT_EQ(got.size, 3U);
+  EXPECT_FALSE(got.descriptors_lost);
+  EXPECT_FALSE(got.credentials.has_value());
+  require(got.descriptors.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(is_same_file(got.descriptors[i].number(), passed[i]));
+    EXPECT_NE(fcntl(got.descriptors[i].number(), F_GETFD) & FD_CLOEXEC, 0);
+  }
+}
+
+GYRE_TEST(ancillary, messages_carry_them_too) {
+  auto ends = unix_seqpacket::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::array passed = {tube.read_end.number()};
+  EXPECT_EQ((co_await ends.first.send({}, passed)).value(), 0U);
+  const unix_message got = (co_await ends.second.receive({}, 1)).value();
+  EXPECT_EQ(got.length, 0U);
+  EXPECT_EQ(got.descriptors.size(), 1U);
+}
+
+// That nothing leaks is what is looked at after each test.
+GYRE_TEST(ancillary, more_descriptors_than_wanted_are_closed_and_reported) {
+  auto ends = unix_stream::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::vector<int> passed(20, tube.read_end.number());
+  for (const std::size_t most : {0U, 1U, 2U, 3U, 19U}) {
+    (co_await ends.first.send(bytes_of("x"), passed)).value();
+    std::array<std::byte, 8> buffer{};
+    const unix_message got = (co_await ends.second.receive(buffer, most)).value();
+    EXPECT_EQ(got.descriptors.size(), most);
+    EXPECT_TRUE(got.descriptors_lost);
+  }
+}
+
+GYRE_TEST(ancillary, what_nobody_receives_is_closed) {
+  auto ends = unix_stream::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::array passed = {tube.write_end.number()};
+  (co_await ends.first.send(bytes_of("plain"), passed)).value();
+  (co_await ends.first.send(bytes_of("never"), passed)).value();
+  std::array<std::byte, 5> buffer{};
+  EXPECT_EQ((co_await ends.second.read_some(buffer)).value(), 5U);
+}
+
+GYRE_TEST(ancillary, as_many_as_the_kernel_takes_and_no_more) {
+  auto ends = unix_stream::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  std::vector<int> passed(passed_descriptors_max, tube.read_end.number());
+  (co_await ends.first.send(bytes_of("x"), passed)).value();
+  std::array<std::byte, 8> buffer{};
+  const unix_message got = (co_await ends.second.receive(buffer, 1000)).value();
+  EXPECT_EQ(got.descriptors.size(), passed_descriptors_max);
+  EXPECT_FALSE(got.descriptors_lost);
+  passed.push_back(tube.read_end.number());
+  EXPECT_EQ((co_await ends.first.send(bytes_of("x"), passed)).error(), std::errc::invalid_argument);
+  const std::array closed = {-1};
+  EXPECT_EQ((co_await ends.first.send(bytes_of("x"), closed)).error(),
+            std::errc::bad_file_descriptor);
+  EXPECT_EQ((co_await ends.first.send({}, closed)).error(), std::errc::invalid_argument);
+}
+
+GYRE_TEST(ancillary, credentials_are_those_of_the_sender) {
+  auto ends = unix_datagram::pair().value();
+  EXPECT_EQ(ends.first.peer_credentials().value().process, getpid());
+  ends.second.set_pass_credentials(true).value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::array passed = {tube.read_end.number()};
+  (co_await ends.first.send(bytes_of("me"), passed)).value();
+  std::array<std::byte, 8> buffer{};
+  const unix_message got = (co_await ends.second.receive(buffer, 1)).value();
+  require(got.credentials.has_value());
+  EXPECT_EQ(got.credentials->process, getpid());
+  EXPECT_EQ(got.credentials->user, getuid());
+  EXPECT_EQ(got.credentials->group, getgid());
+  EXPECT_EQ(got.descriptors.size(), 1U);
+}
+
+GYRE_TEST_STOPPED_ANYWHERE(ancillary, a_stop_leaks_no_descriptor) {
+  auto ends = unix_stream::pair().value();
+  auto tube = gyre::pipe::create(4096).value();
+  const std::array passed = {tube.read_end.number()};
+  std::array<std::byte, 8> buffer{};
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> { (void)co_await ends.second.receive(buffer, 1); });
+    co_await yield();
+    (void)co_await ends.first.send(bytes_of("x"), passed);
+  });
+}
+
+}  // namespace
+}  // namespace gyre::conformance

@@ -1,0 +1,140 @@
+#include "gyre/net/unix.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/temporary_directory.h"
+
+namespace gyre::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+
+GYRE_TEST(unix_sockets, a_stream_connects_by_path) {
+  const temporary_directory directory;
+  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  unix_listener listener = unix_listener::bind(address).value();
+  EXPECT_EQ(listener.local().value(), address);
+  unix_stream client = (co_await unix_stream::connect(address)).value();
+  unix_stream server = (co_await listener.accept()).value();
+  EXPECT_EQ(client.peer().value(), address);
+  EXPECT_TRUE(client.local().value().is_unnamed());
+  (co_await client.write_all(bytes_of("hello"))).value();
+  client.shutdown_write().value();
+  std::array<std::byte, 8> buffer{};
+  EXPECT_EQ((co_await server.read_exactly(buffer)).value(), 5U);
+  EXPECT_EQ(unix_listener::bind(address).error(), std::errc::address_in_use);
+}
+
+GYRE_TEST(unix_sockets, messages_connect_by_abstract_name) {
+  const std::string name = "gyre-test-" + std::to_string(getpid());
+  const unix_address address = unix_address::abstract(name).value();
+  auto listener = unix_seqpacket_listener::bind(address).value();
+  unix_seqpacket client = (co_await unix_seqpacket::connect(address)).value();
+  unix_seqpacket server = (co_await listener.accept()).value();
+  EXPECT_EQ(client.peer().value(), address);
+  (co_await client.send(bytes_of("one"))).value();
+  (co_await client.send(bytes_of("three"))).value();
+  std::array<std::byte, 4> buffer{};
+  EXPECT_EQ((co_await server.receive(buffer)).value().size, 3U);
+  const unix_message cut = (co_await server.receive(buffer)).value();
+  EXPECT_TRUE(cut.truncated());
+  EXPECT_EQ(cut.size, 4U);
+  EXPECT_EQ(cut.length, 5U);
+  client.shutdown().value();
+  EXPECT_EQ((co_await server.receive(buffer)).value().length, 0U);
+}
+
+GYRE_TEST(unix_sockets, nobody_there_is_an_error) {
+  const temporary_directory directory;
+  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  EXPECT_EQ((co_await unix_stream::connect(address)).error(), std::errc::no_such_file_or_directory);
+  auto listener = unix_listener::bind(address).value();
+  (co_await listener.close()).value();
+  EXPECT_EQ((co_await unix_stream::connect(address)).error(), std::errc::connection_refused);
+}
+
+GYRE_TEST(unix_sockets, a_full_queue_is_an_error_at_once) {
+  const temporary_directory directory;
+  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  auto listener = unix_listener::bind(address, 0).value();
+  auto first = (co_await unix_stream::connect(address)).value();
+  EXPECT_EQ((co_await unix_stream::connect(address)).error(),
+            std::errc::resource_unavailable_try_again);
+  auto server = (co_await listener.accept()).value();
+  EXPECT_TRUE((co_await unix_stream::connect(address)).has_value());
+}
+
+GYRE_TEST(unix_sockets, datagrams_come_with_their_sender) {
+  const temporary_directory directory;
+  const auto address = unix_address::path(directory.path_of("a")).value();
+  const auto other = unix_address::path(directory.path_of("b")).value();
+  unix_datagram here = unix_datagram::bind(address).value();
+  unix_datagram there = unix_datagram::bind(other).value();
+  EXPECT_EQ(here.try_send_to(bytes_of("hello"), other).value(), 5U);
+  std::array<std::byte, 8> buffer{};
+  const unix_message got = (co_await there.receive(buffer)).value();
+  EXPECT_EQ(got.size, 5U);
+  EXPECT_EQ(got.from, address);
+  there.connect(got.from).value();
+  (co_await there.send(bytes_of("yes"))).value();
+  EXPECT_EQ((co_await here.receive(buffer)).value().from, other);
+}
+
+GYRE_TEST(unix_sockets, a_datagram_waits_for_room_at_the_receiver) {
+  const temporary_directory directory;
+  const auto address = unix_address::path(directory.path_of("a")).value();
+  unix_datagram there = unix_datagram::bind(address).value();
+  unix_datagram here = unix_datagram::open().value();
+  here.connect(address).value();
+  std::size_t queued = 0;
+  while (here.try_send_to(bytes_of("x"), address)) ++queued;
+  EXPECT_EQ(here.try_send_to(bytes_of("x"), address).error(),
+            std::errc::resource_unavailable_try_again);
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(
+        [&]() -> task<> { EXPECT_EQ((co_await here.send(bytes_of("last"))).value(), 4U); });
+    co_await yield();
+    std::array<std::byte, 8> buffer{};
+    for (std::size_t i = 0; i < queued; ++i)
+      EXPECT_EQ((co_await there.receive(buffer)).value().size, 1U);
+    EXPECT_EQ((co_await there.receive(buffer)).value().size, 4U);
+  });
+}
+
+GYRE_TEST(unix_sockets, a_pair_is_connected) {
+  std::array<std::byte, 8> buffer{};
+  auto streams = unix_stream::pair().value();
+  (co_await streams.first.write_all(bytes_of("ab"))).value();
+  EXPECT_EQ((co_await streams.second.read_some(buffer)).value(), 2U);
+  auto datagrams = unix_datagram::pair().value();
+  (co_await datagrams.first.send(bytes_of("abc"))).value();
+  EXPECT_EQ((co_await datagrams.second.receive(buffer)).value().size, 3U);
+  auto packets = unix_seqpacket::pair().value();
+  (co_await packets.first.send(bytes_of("abcd"))).value();
+  EXPECT_EQ((co_await packets.second.receive(buffer)).value().size, 4U);
+}
+
+GYRE_TEST(unix_sockets, a_receive_is_stopped_and_closed) {
+  auto ends = unix_stream::pair().value();
+  std::array<std::byte, 8> buffer{};
+  EXPECT_EQ((co_await with_timeout(ends.second.receive(buffer, 1), 1ms)).error(),
+            std::errc::timed_out);
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      EXPECT_EQ((co_await ends.second.receive(buffer, 1)).error(), std::errc::operation_canceled);
+    });
+    co_await yield();
+    (co_await ends.second.close()).value();
+  });
+}
+
+}  // namespace
+}  // namespace gyre::conformance
