@@ -23,8 +23,14 @@ int madvise::perform() noexcept {
   return system_call([this] { return ::madvise(pages_.data(), pages_.size(), advice_); });
 }
 
+constinit const operation_kind msync::kind("msync", "msync(2)", awaited_thing::device,
+                                           ring_policy::offload);
+int msync::perform() noexcept {
+  return system_call([this] { return ::msync(pages_.data(), pages_.size(), MS_SYNC); });
+}
+
 std::span<const operation_kind* const> mapping_operations() noexcept {
-  static constexpr const operation_kind* all[] = {&madvise::kind};
+  static constexpr const operation_kind* all[] = {&madvise::kind, &msync::kind};
   return all;
 }
 

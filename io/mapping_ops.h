@@ -30,6 +30,23 @@ class [[nodiscard]] madvise final : public operation {
   int advice_;
 };
 
+/// msync(2): waits until what was written to whole pages of a shared mapping is on the disk.
+/// Otherwise as `madvise`.
+class [[nodiscard]] msync final : public operation {
+ public:
+  static const operation_kind kind;
+
+  msync(descriptor& mapped, std::span<std::byte> pages) noexcept
+      : operation(kind, &mapped.users()), pages_(pages) {}
+  result<void> await_resume() noexcept { return outcome_void(); }
+
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+
+ private:
+  std::span<std::byte> pages_;
+};
+
 /// All kinds of this header.
 std::span<const operation_kind* const> mapping_operations() noexcept;
 
