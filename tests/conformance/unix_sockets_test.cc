@@ -1,11 +1,13 @@
 #include "gyre/net/unix.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <string>
 
+#include "gyre/io/descriptor.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -17,9 +19,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A new directory whose path is short enough for a socket's, wherever it is.
+class socket_directory {
+ public:
+  socket_directory() : opened_(open(directory_.path().c_str(), O_PATH | O_CLOEXEC)) {
+    require(opened_.is_open());
+  }
+
+  unix_address address_of(const std::string& name) const {
+    const std::string number = std::to_string(opened_.number());
+    return unix_address::path("/proc/self/fd/" + number + "/" + name).value();
+  }
+
+ private:
+  temporary_directory directory_;
+  descriptor opened_;
+};
+
 GYRE_TEST(unix_sockets, a_stream_connects_by_path) {
-  const temporary_directory directory;
-  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  const socket_directory directory;
+  const unix_address address = directory.address_of("socket");
   unix_listener listener = unix_listener::bind(address).value();
   EXPECT_EQ(listener.local().value(), address);
   unix_stream client = (co_await unix_stream::connect(address)).value();
@@ -53,8 +72,8 @@ GYRE_TEST(unix_sockets, messages_connect_by_abstract_name) {
 }
 
 GYRE_TEST(unix_sockets, nobody_there_is_an_error) {
-  const temporary_directory directory;
-  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  const socket_directory directory;
+  const unix_address address = directory.address_of("socket");
   EXPECT_EQ((co_await unix_stream::connect(address)).error(), std::errc::no_such_file_or_directory);
   auto listener = unix_listener::bind(address).value();
   (co_await listener.close()).value();
@@ -62,8 +81,8 @@ GYRE_TEST(unix_sockets, nobody_there_is_an_error) {
 }
 
 GYRE_TEST(unix_sockets, a_full_queue_is_an_error_at_once) {
-  const temporary_directory directory;
-  const unix_address address = unix_address::path(directory.path_of("socket")).value();
+  const socket_directory directory;
+  const unix_address address = directory.address_of("socket");
   auto listener = unix_listener::bind(address, 0).value();
   auto first = (co_await unix_stream::connect(address)).value();
   EXPECT_EQ((co_await unix_stream::connect(address)).error(),
@@ -73,9 +92,9 @@ GYRE_TEST(unix_sockets, a_full_queue_is_an_error_at_once) {
 }
 
 GYRE_TEST(unix_sockets, datagrams_come_with_their_sender) {
-  const temporary_directory directory;
-  const auto address = unix_address::path(directory.path_of("a")).value();
-  const auto other = unix_address::path(directory.path_of("b")).value();
+  const socket_directory directory;
+  const auto address = directory.address_of("a");
+  const auto other = directory.address_of("b");
   unix_datagram here = unix_datagram::bind(address).value();
   unix_datagram there = unix_datagram::bind(other).value();
   EXPECT_EQ(here.try_send_to(bytes_of("hello"), other).value(), 5U);
@@ -89,8 +108,8 @@ GYRE_TEST(unix_sockets, datagrams_come_with_their_sender) {
 }
 
 GYRE_TEST(unix_sockets, a_datagram_waits_for_room_at_the_receiver) {
-  const temporary_directory directory;
-  const auto address = unix_address::path(directory.path_of("a")).value();
+  const socket_directory directory;
+  const auto address = directory.address_of("a");
   unix_datagram there = unix_datagram::bind(address).value();
   unix_datagram here = unix_datagram::open().value();
   here.connect(address).value();
