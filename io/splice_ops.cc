@@ -34,12 +34,14 @@ splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descr
       pipe_(pipe.number()),
       most_(clamp(most)) {}
 void splice_from_file::prepare(io_uring_sqe& sqe) noexcept {
+  pipe_full_ = true;  // is what EAGAIN means in a ring: a pipe that is O_NONBLOCK, and no file
   io_uring_prep_splice(&sqe, file_, offset_, pipe_, -1, most_, SPLICE_F_MOVE);
 }
 int splice_from_file::perform() noexcept {
+  // Nobody could end a wait for room in here.
   const int answer = system_call([this] {
     off64_t offset = offset_;
-    return ::splice(file_, &offset, pipe_, nullptr, most_, SPLICE_F_MOVE);
+    return ::splice(file_, &offset, pipe_, nullptr, most_, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   });
   pipe_full_ = answer == -EAGAIN;
   return answer;
