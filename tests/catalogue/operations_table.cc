@@ -1,0 +1,113 @@
+#include "gyre/tests/catalogue/operations_table.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gyre/io/catalogue.h"
+#include "gyre/runtime/operation.h"
+
+namespace gyre {
+namespace {
+
+constexpr const char* introduction =
+    R"(# Operations
+
+Written by `./dev docs` from the code; a test compares them.
+
+- **waits for**: what an operation may have to wait for. A *device* is a disk or a lock, which
+  nobody can watch; *events* are those that the system call does not wait for by itself.
+- **uring**: an *opcode* is submitted to the ring, from the first Linux whose io_uring has it. A
+  *system call* is made by the loop's thread: it never blocks, and would cost a kernel worker as a
+  submission. The *pool* is the backend's own threads, for what blocks and would cost a worker too;
+  a read of cached data is made at once.
+- **without the opcode**: what the uring backend does, for this operation alone, where the kernel
+  lacks the opcode or `uring_options::without` names it. *No uring*: without this one, and without
+  async_cancel, there is no such backend.
+- *then poll*, *then epoll*: the call is made again when its descriptor is ready.
+- *none*: no system call does this; the header of the operation says what it answers.
+
+| operation | system call | waits for | uring | without the opcode | epoll | threads |
+| --- | --- | --- | --- | --- | --- | --- |
+)";
+
+bool waits_for_descriptor(const operation_kind& kind) {
+  return kind.waits_for != awaited_thing::nothing && kind.waits_for != awaited_thing::device;
+}
+
+const char* name_of(awaited_thing awaited) {
+  switch (awaited) {
+    case awaited_thing::nothing:
+      return "nothing";
+    case awaited_thing::reading:
+      return "reading";
+    case awaited_thing::writing:
+      return "writing";
+    case awaited_thing::events:
+      return "events";
+    case awaited_thing::device:
+      return "device";
+  }
+  return "";
+}
+
+constexpr const char* no_call = "none";  // there is no such system call
+
+bool is_called(const operation_kind& kind) {
+  return std::string_view(kind.call) != no_call;
+}
+
+std::string on_uring(const operation_kind& kind) {
+  if (kind.policy == ring_policy::submit)
+    return "opcode " + std::to_string(kind.opcode) + ", Linux " + kind.since;
+  if (kind.policy == ring_policy::offload) return "pool";
+  return waits_for_descriptor(kind) ? "system call, then poll" : "system call";
+}
+
+/// What no uring backend can do without.
+bool is_indispensable(const operation_kind& kind) {
+  constexpr std::array<std::string_view, 3> names = {"nop", "poll", "read"};
+  return std::ranges::any_of(catalogue(), [&](const operation_kind* each) {
+    return each->opcode == kind.opcode && std::ranges::find(names, each->name) != names.end();
+  });
+}
+
+std::string without_opcode(const operation_kind& kind) {
+  if (kind.policy != ring_policy::submit) return "the same";
+  if (is_indispensable(kind)) return "no uring";
+  if (kind.waits_for == awaited_thing::device) return "pool";
+  return waits_for_descriptor(kind) ? "system call, then poll" : "system call";
+}
+
+std::string on_epoll(const operation_kind& kind) {
+  if (!is_called(kind)) return no_call;
+  if (waits_for_descriptor(kind)) return "system call, then epoll";
+  return kind.policy == ring_policy::perform ? "system call" : "pool";
+}
+
+std::string on_threads(const operation_kind& kind) {
+  if (!is_called(kind)) return no_call;
+  if (waits_for_descriptor(kind)) return "pool, then poll";
+  return kind.policy == ring_policy::perform ? "system call" : "pool";
+}
+
+}  // namespace
+
+std::string operations_table() {
+  std::string text = introduction;
+  std::vector<const operation_kind*> kinds = catalogue();
+  std::ranges::sort(kinds, {},
+                    [](const operation_kind* kind) { return std::string_view(kind->name); });
+  for (const operation_kind* kind : kinds) {
+    text.append("| `").append(kind->name).append("` | ").append(kind->call);
+    for (const std::string& cell : {std::string(name_of(kind->waits_for)), on_uring(*kind),
+                                    without_opcode(*kind), on_epoll(*kind), on_threads(*kind)})
+      text.append(" | ").append(cell);
+    text.append(" |\n");
+  }
+  return text;
+}
+
+}  // namespace gyre
