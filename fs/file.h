@@ -7,6 +7,8 @@
 
 #include "gyre/io/descriptor.h"
 #include "gyre/io/file_ops.h"
+#include "gyre/io/space_ops.h"
+#include "gyre/io/write_ops.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/task.h"
 
@@ -44,6 +46,43 @@ class file {
   op::read_at read_at(std::span<std::byte> buffer, std::uint64_t offset) noexcept {
     return {descriptor_, buffer, offset};
   }
+  /// Reads once, into several buffers in turn; see `op::preadv2` for `flags` and for short reads.
+  op::preadv2 read_at(std::span<const iovec> buffers, std::uint64_t offset,
+                      int flags = 0) noexcept {
+    return {descriptor_, buffers, offset, flags};
+  }
+
+  /// Writes all of `buffer`. After an error an unknown part of it was written.
+  op::write_at write_at(std::span<const std::byte> buffer, std::uint64_t offset) noexcept {
+    return {descriptor_, buffer, offset};
+  }
+  /// Writes once, from several buffers in turn; see `op::pwritev2` for `flags` and short writes.
+  op::pwritev2 write_at(std::span<const iovec> buffers, std::uint64_t offset,
+                        int flags = 0) noexcept {
+    return {descriptor_, buffers, offset, flags};
+  }
+
+  /// Returns when all that was written is on the disk, see fsync(2). After an error what was
+  /// written since the last success may be lost, though the next call may succeed: never try again.
+  op::fsync sync() noexcept { return {descriptor_, op::fsync::what::all}; }
+  /// As `sync`, without what is not needed to find the content again: see fdatasync(2).
+  op::fsync sync_data() noexcept { return {descriptor_, op::fsync::what::data}; }
+
+  /// Cuts the file to `size` bytes, or lengthens it by a hole.
+  op::ftruncate truncate(std::uint64_t size) noexcept { return {descriptor_, size}; }
+  /// Room for `size` bytes from `offset` on, or what else the `mode` of fallocate(2) says.
+  op::fallocate allocate(std::uint64_t offset, std::uint64_t size, int mode = 0) noexcept {
+    return {descriptor_, mode, offset, size};
+  }
+  /// What is going to be done with these bytes, see posix_fadvise(2); `size` 0 is all to the end.
+  op::fadvise advise(std::uint64_t offset, std::uint64_t size, int advice) noexcept {
+    return {descriptor_, offset, size, advice};
+  }
+  /// Brings these bytes into the kernel's cache, see readahead(2).
+  op::readahead read_ahead(std::uint64_t offset, std::size_t size) noexcept {
+    return {descriptor_, offset, size};
+  }
+
   task<result<file_status>> status();
   task<result<void>> close() { return descriptor_.close(); }
 

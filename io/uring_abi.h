@@ -17,5 +17,6 @@ inline constexpr std::uint32_t enter_no_iowait = 1U << 7;       // 6.15
 inline constexpr std::uint8_t op_waitid = 50;      // 6.7
 inline constexpr std::uint8_t op_futex_wait = 51;  // 6.7
 inline constexpr std::uint8_t op_futex_wake = 52;  // 6.7
+inline constexpr std::uint8_t op_ftruncate = 55;   // 6.9
 
 }  // namespace gyre::uring_abi

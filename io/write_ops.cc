@@ -1,0 +1,84 @@
+#include "gyre/io/write_ops.h"
+
+#include <liburing.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "gyre/io/system_call.h"
+
+namespace gyre::op {
+namespace {
+
+std::size_t clamp(std::size_t size) noexcept {
+  return std::min<std::size_t>(size, transfer_max);
+}
+
+}  // namespace
+
+constinit const operation_kind write_at::kind("write_at", "pwrite(2)", awaited_thing::device,
+                                              ring_policy::offload, IORING_OP_WRITE, "5.6");
+// A file that takes nothing and gives no error would be tried for ever.
+int write_at::perform() noexcept {
+  while (done_ < buffer_.size()) {
+    const auto rest = buffer_.subspan(done_);
+    const int count = system_call(
+        [&] { return ::pwrite(fd_, rest.data(), clamp(rest.size()), position(offset_ + done_)); });
+    if (count < 0) return count;
+    if (count == 0) return -EIO;
+    done_ += static_cast<std::size_t>(count);
+  }
+  return 0;
+}
+
+constinit const operation_kind write::kind("write", "write(2)", awaited_thing::writing,
+                                           ring_policy::submit, IORING_OP_WRITE, "5.6");
+void write::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_write(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
+                      static_cast<std::uint64_t>(-1));
+}
+int write::perform() noexcept {
+  return system_call([this] { return ::write(fd_, buffer_.data(), clamp(buffer_.size())); });
+}
+readiness write::ready_when() const noexcept {
+  return {fd_, POLLOUT};
+}
+
+constinit const operation_kind preadv2::kind("preadv2", "preadv2(2)", awaited_thing::device,
+                                             ring_policy::offload, IORING_OP_READV, "5.1");
+int preadv2::perform() noexcept {
+  if (buffers_.size() > IOV_MAX) return -EINVAL;
+  return system_call([this] {
+    return ::preadv2(fd_, buffers_.data(), static_cast<int>(buffers_.size()), position(offset_),
+                     flags_);
+  });
+}
+// Asked for RWF_NOWAIT, -EAGAIN is the answer, which `perform` gives as well.
+int preadv2::perform_cached() noexcept {
+  if (buffers_.size() > IOV_MAX) return -EINVAL;
+  const int answer = system_call([this] {
+    return ::preadv2(fd_, buffers_.data(), static_cast<int>(buffers_.size()), position(offset_),
+                     flags_ | RWF_NOWAIT);
+  });
+  return answer == -EOPNOTSUPP || answer == -EINVAL ? -EAGAIN : answer;
+}
+
+constinit const operation_kind pwritev2::kind("pwritev2", "pwritev2(2)", awaited_thing::device,
+                                              ring_policy::offload, IORING_OP_WRITEV, "5.1");
+int pwritev2::perform() noexcept {
+  if (buffers_.size() > IOV_MAX) return -EINVAL;
+  return system_call([this] {
+    return ::pwritev2(fd_, buffers_.data(), static_cast<int>(buffers_.size()), position(offset_),
+                      flags_);
+  });
+}
+
+std::span<const operation_kind* const> write_operations() noexcept {
+  static constexpr const operation_kind* all[] = {&write_at::kind, &write::kind, &preadv2::kind,
+                                                  &pwritev2::kind};
+  return all;
+}
+
+}  // namespace gyre::op
