@@ -71,7 +71,7 @@ class linked_operations {
 
   const std::span<operation* const> operations;
   const link_kind kind;
-  /// What is waited for now, or null.
+  /// The operation or the submission that is in flight, or null.
   suspension* awaited = nullptr;
 
  private:
