@@ -1,7 +1,6 @@
 #include "gyre/io/copy_ops.h"
 
 #include <fcntl.h>
-#include <liburing.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -45,17 +44,13 @@ int copy_file_range::perform() noexcept {
 
 constinit const operation_kind splice_from_stream::kind("splice_from_stream", "splice(2)",
                                                         awaited_thing::reading,
-                                                        ring_policy::perform, IORING_OP_SPLICE,
-                                                        "5.7");
+                                                        ring_policy::perform);
 splice_from_stream::splice_from_stream(descriptor& source, descriptor& pipe,
                                        std::size_t most) noexcept
     : operation(kind, source.users(), pipe.users()),
       source_(source.number()),
       pipe_(pipe.number()),
       most_(clamp(most)) {}
-void splice_from_stream::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_splice(&sqe, source_, -1, pipe_, -1, most_, splice_flags);
-}
 // SPLICE_F_NONBLOCK is about the pipe: a TCP socket that is not O_NONBLOCK would block all the
 // same.
 int splice_from_stream::perform() noexcept {
@@ -70,8 +65,7 @@ readiness splice_from_stream::ready_when() const noexcept {
 }
 
 constinit const operation_kind splice_to_file::kind("splice_to_file", "splice(2)",
-                                                    awaited_thing::device, ring_policy::offload,
-                                                    IORING_OP_SPLICE, "5.7");
+                                                    awaited_thing::device, ring_policy::offload);
 splice_to_file::splice_to_file(descriptor& pipe, descriptor& file, std::uint64_t offset,
                                std::size_t most) noexcept
     : operation(kind, pipe.users(), file.users()),
@@ -79,9 +73,6 @@ splice_to_file::splice_to_file(descriptor& pipe, descriptor& file, std::uint64_t
       file_(file.number()),
       offset_(position(offset)),
       most_(clamp(most)) {}
-void splice_to_file::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_splice(&sqe, pipe_, -1, file_, offset_, most_, splice_flags);
-}
 int splice_to_file::perform() noexcept {
   const int answer = system_call([this] {
     off64_t offset = offset_;

@@ -41,7 +41,6 @@ class [[nodiscard]] splice_from_stream final : public operation {
   splice_from_stream(descriptor& source, descriptor& pipe, std::size_t most) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
 
@@ -61,7 +60,6 @@ class [[nodiscard]] splice_to_file final : public operation {
                  std::size_t most) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 

@@ -1,6 +1,5 @@
 #include "gyre/io/event_ops.h"
 
-#include <liburing.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -9,10 +8,7 @@
 namespace gyre::op {
 
 constinit const operation_kind eventfd_read::kind("eventfd_read", "read(2)", awaited_thing::reading,
-                                                  ring_policy::perform, IORING_OP_READ, "5.6");
-void eventfd_read::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_read(&sqe, fd_, &value_, sizeof value_, 0);
-}
+                                                  ring_policy::perform);
 int eventfd_read::perform() noexcept {
   return system_call([this] { return ::read(fd_, &value_, sizeof value_); });
 }

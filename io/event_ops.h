@@ -20,7 +20,6 @@ class [[nodiscard]] eventfd_read final : public operation {
       : operation(kind, &counter.users()), fd_(counter.number()) {}
   result<std::uint64_t> await_resume() noexcept;
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
 

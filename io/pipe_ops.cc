@@ -1,7 +1,6 @@
 #include "gyre/io/pipe_ops.h"
 
 #include <fcntl.h>
-#include <liburing.h>
 #include <poll.h>
 #include <sys/uio.h>
 
@@ -14,15 +13,12 @@ namespace gyre {
 namespace op {
 
 constinit const operation_kind tee::kind("tee", "tee(2)", awaited_thing::nothing,
-                                         ring_policy::perform, IORING_OP_TEE, "5.8");
+                                         ring_policy::perform);
 tee::tee(descriptor& source, descriptor& target, std::size_t most) noexcept
     : operation(kind, source.users(), target.users()),
       source_(source.number()),
       target_(target.number()),
       most_(static_cast<unsigned>(std::min<std::size_t>(most, transfer_max))) {}
-void tee::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_tee(&sqe, source_, target_, most_, SPLICE_F_NONBLOCK);
-}
 int tee::perform() noexcept {
   return system_call([this] { return ::tee(source_, target_, most_, SPLICE_F_NONBLOCK); });
 }

@@ -21,7 +21,6 @@ class [[nodiscard]] tee final : public operation {
   tee(descriptor& source, descriptor& target, std::size_t most) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 

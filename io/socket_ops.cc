@@ -191,14 +191,11 @@ result<void> sendmsg_all::await_resume() noexcept {
 }
 
 constinit const operation_kind accept::kind("accept", "accept4(2)", awaited_thing::reading,
-                                            ring_policy::perform, IORING_OP_ACCEPT, "5.5");
+                                            ring_policy::perform);
 accept::accept(descriptor& listener) noexcept
     : operation(kind, &listener.users()),
       fd_(listener.number()),
       flags_(SOCK_CLOEXEC | (loop::current().kernel().nonblocking() ? SOCK_NONBLOCK : 0)) {}
-void accept::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_accept(&sqe, fd_, nullptr, nullptr, flags_);
-}
 int accept::perform() noexcept {
   return system_call([this] { return ::accept4(fd_, nullptr, nullptr, flags_); });
 }

@@ -151,7 +151,6 @@ class [[nodiscard]] accept : public operation {
   explicit accept(descriptor& listener) noexcept;
   result<descriptor> await_resume() noexcept;
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
 

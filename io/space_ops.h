@@ -26,6 +26,7 @@ class [[nodiscard]] fsync final : public operation {
       : operation(kind, &file.users()), fd_(file.number()), what_(what) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 
@@ -49,8 +50,10 @@ class [[nodiscard]] sync_file_range final : public operation {
         flags_(flags) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  bool linkable() const noexcept override;
 
  private:
   int fd_;
@@ -72,6 +75,7 @@ class [[nodiscard]] fallocate final : public operation {
         size_(size) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 
@@ -91,6 +95,7 @@ class [[nodiscard]] ftruncate final : public operation {
       : operation(kind, &file.users()), fd_(file.number()), size_(size) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 
@@ -112,8 +117,10 @@ class [[nodiscard]] fadvise final : public operation {
         advice_(advice) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  bool linkable() const noexcept override;
 
  private:
   int fd_;

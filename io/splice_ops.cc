@@ -53,8 +53,7 @@ readiness splice_from_file::ready_when() const noexcept {
 }
 
 constinit const operation_kind splice_to_socket::kind("splice_to_socket", "splice(2)",
-                                                      awaited_thing::writing, ring_policy::perform,
-                                                      IORING_OP_SPLICE, "5.7");
+                                                      awaited_thing::writing, ring_policy::perform);
 splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most,
                                    bool more) noexcept
     : operation(kind, socket.users(), pipe.users()),
@@ -62,9 +61,6 @@ splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::si
       socket_(socket.number()),
       most_(clamp(most)),
       flags_(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0U)) {}
-void splice_to_socket::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_splice(&sqe, pipe_, -1, socket_, -1, most_, flags_);
-}
 int splice_to_socket::perform() noexcept {
   const int answer =
       system_call([this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });

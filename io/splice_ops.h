@@ -46,7 +46,6 @@ class [[nodiscard]] splice_to_socket final : public operation {
   splice_to_socket(descriptor& pipe, descriptor& socket, std::size_t most, bool more) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
-  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
 

@@ -16,10 +16,20 @@ std::size_t clamp(std::size_t size) noexcept {
   return std::min<std::size_t>(size, transfer_max);
 }
 
+// More than the kernel takes is refused by it.
+unsigned count_of(std::span<const iovec> buffers) noexcept {
+  return static_cast<unsigned>(std::min<std::size_t>(buffers.size(), IOV_MAX + 1));
+}
+
 }  // namespace
 
 constinit const operation_kind write_at::kind("write_at", "pwrite(2)", awaited_thing::device,
                                               ring_policy::offload, IORING_OP_WRITE, "5.6");
+void write_at::prepare(io_uring_sqe& sqe) noexcept {
+  const auto rest = buffer_.subspan(done_);
+  io_uring_prep_write(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
+                      static_cast<std::uint64_t>(position(offset_ + done_)));
+}
 // A file that takes nothing and gives no error would be tried for ever.
 int write_at::perform() noexcept {
   while (done_ < buffer_.size()) {
@@ -31,6 +41,13 @@ int write_at::perform() noexcept {
     done_ += static_cast<std::size_t>(count);
   }
   return 0;
+}
+bool write_at::linkable() const noexcept {
+  return buffer_.size() <= transfer_max;
+}
+bool write_at::advance_by(int count) noexcept {
+  done_ += static_cast<std::size_t>(count);
+  return done_ < buffer_.size();
 }
 
 constinit const operation_kind write::kind("write", "write(2)", awaited_thing::writing,
@@ -48,6 +65,10 @@ readiness write::ready_when() const noexcept {
 
 constinit const operation_kind preadv2::kind("preadv2", "preadv2(2)", awaited_thing::device,
                                              ring_policy::offload, IORING_OP_READV, "5.1");
+void preadv2::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_readv2(&sqe, fd_, buffers_.data(), count_of(buffers_),
+                       static_cast<std::uint64_t>(position(offset_)), flags_);
+}
 int preadv2::perform() noexcept {
   if (buffers_.size() > IOV_MAX) return -EINVAL;
   return system_call([this] {
@@ -67,6 +88,10 @@ int preadv2::perform_cached() noexcept {
 
 constinit const operation_kind pwritev2::kind("pwritev2", "pwritev2(2)", awaited_thing::device,
                                               ring_policy::offload, IORING_OP_WRITEV, "5.1");
+void pwritev2::prepare(io_uring_sqe& sqe) noexcept {
+  io_uring_prep_writev2(&sqe, fd_, buffers_.data(), count_of(buffers_),
+                        static_cast<std::uint64_t>(position(offset_)), flags_);
+}
 int pwritev2::perform() noexcept {
   if (buffers_.size() > IOV_MAX) return -EINVAL;
   return system_call([this] {

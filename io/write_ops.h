@@ -24,13 +24,20 @@ class [[nodiscard]] write_at final : public operation {
   static const operation_kind kind;
 
   write_at(descriptor& file, std::span<const std::byte> buffer, std::uint64_t offset) noexcept
-      : operation(kind, &file.users()), fd_(file.number()), buffer_(buffer), offset_(offset) {}
+      : operation(kind, &file.users(), whole),
+        fd_(file.number()),
+        buffer_(buffer),
+        offset_(offset) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  bool linkable() const noexcept override;
 
  private:
+  bool advance_by(int count) noexcept override;
+
   int fd_;
   std::span<const std::byte> buffer_;
   std::uint64_t offset_;
@@ -75,6 +82,7 @@ class [[nodiscard]] preadv2 final : public operation {
         flags_(flags) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   int perform_cached() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
@@ -103,6 +111,7 @@ class [[nodiscard]] pwritev2 final : public operation {
         flags_(flags) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
+  void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
 

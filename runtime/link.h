@@ -37,10 +37,10 @@ auto await_links(link_kind kind, Operations&... operations)
 /// of the file, `recv_exactly` at the end of the stream); its own result is what it came to. What
 /// promises only "at least one byte" succeeds with any number, 0 at the end included.
 ///
-/// Where io_uring runs each of them as a submission, they are one: the kernel gets them together
-/// and goes from each to the next by itself. On other backends, and where a kernel does not do
-/// that, they are started one by one, with the same results. Nothing is tried again that had an
-/// effect.
+/// Where io_uring has an opcode for each of them, they are one submission: the kernel gets them
+/// together and goes from each to the next by itself. On other backends, and where a kernel does
+/// not do that, they are started one by one, with the same results. Nothing is tried again that had
+/// an effect.
 ///
 /// A stop ends the link: what is in flight is cancelled, nothing else begins, and each result that
 /// came is delivered. Closing a descriptor that any of them is on does the same. All have ended,

@@ -26,7 +26,8 @@ class readiness {
   short events;
 };
 
-/// How the io_uring backend runs an operation.
+/// How the io_uring backend runs an operation. In a link all that have an opcode are submissions,
+/// so that they are one.
 enum class ring_policy : std::uint8_t {
   /// As a submission of its own.
   submit,
@@ -47,7 +48,7 @@ enum class awaited_thing : std::uint8_t {
   device,   ///< a disk or a lock, which nobody can watch
 };
 
-/// In place of the opcode where io_uring has none: such operations are system calls everywhere.
+/// In place of the opcode where there is none to use: such operations are system calls everywhere.
 inline constexpr std::uint8_t no_opcode = 255;
 
 /// What all operations of a class have in common, for backends and for docs/operations.md.
@@ -61,7 +62,8 @@ class operation_kind {
         opcode(opcode),
         policy(policy),
         waits_for(waits_for) {}
-  /// Of an operation that io_uring doesn't have: `policy` is `perform` or `offload`.
+  /// Of an operation that io_uring doesn't have, or better hadn't: `policy` is `perform` or
+  /// `offload`.
   constexpr operation_kind(const char* name, const char* call, awaited_thing waits_for,
                            ring_policy policy) noexcept
       : operation_kind(name, call, waits_for, policy, no_opcode, "") {}

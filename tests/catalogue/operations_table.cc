@@ -22,7 +22,8 @@ Written by `./dev docs` from the code; a test compares them.
 - **uring**: an *opcode* is submitted to the ring, from the first Linux whose io_uring has it. A
   *system call* is made by the loop's thread: it never blocks, and would cost a kernel worker as a
   submission. The *pool* is the backend's own threads, for what blocks and would cost a worker too;
-  a read of cached data is made at once.
+  a read of cached data is made at once. *Linked* operations are submitted together by these
+  opcodes, where each of them has one: what blocks then costs one kernel worker for all of the link.
 - **without the opcode**: what the uring backend does, for this operation alone, where the kernel
   lacks the opcode or `uring_options::without` names it. *No uring*: without this one, and without
   async_cancel, there is no such backend.
@@ -62,8 +63,11 @@ bool is_called(const operation_kind& kind) {
 std::string on_uring(const operation_kind& kind) {
   if (kind.policy == ring_policy::submit)
     return "opcode " + std::to_string(kind.opcode) + ", Linux " + kind.since;
-  if (kind.policy == ring_policy::offload) return "pool";
-  return waits_for_descriptor(kind) ? "system call, then poll" : "system call";
+  std::string text = kind.policy == ring_policy::offload ? "pool" : "system call";
+  if (waits_for_descriptor(kind)) text += ", then poll";
+  if (kind.has_opcode())
+    text += "; linked: opcode " + std::to_string(kind.opcode) + ", Linux " + kind.since;
+  return text;
 }
 
 /// What no uring backend can do without.

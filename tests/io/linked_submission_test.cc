@@ -7,11 +7,13 @@
 #include <memory>
 #include <utility>
 
+#include "gyre/fs/file.h"
 #include "gyre/io/choose_backend.h"
 #include "gyre/io/descriptor.h"
 #include "gyre/io/direct_descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
+#include "gyre/io/pipe_ops.h"
 #include "gyre/runtime/link.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
@@ -33,7 +35,8 @@ std::uint64_t submitted_at_once(backend_choice choice, bool system_call_between)
       const std::uint64_t before = home.kernel().counters().submitted;
       children.spawn([&]() -> task<> {
         if (system_call_between)
-          (void)co_await link(op::read(empty.read_end, buffer), op::fstat(empty.read_end));
+          (void)co_await link(op::read(empty.read_end, buffer),
+                              op::tee(empty.read_end, empty.write_end, 1));
         else
           (void)co_await link(op::read(empty.read_end, buffer), op::read(empty.read_end, buffer));
       });
@@ -47,6 +50,26 @@ std::uint64_t submitted_at_once(backend_choice choice, bool system_call_between)
 
 TEST(linked_submission, is_one_where_the_ring_runs_all_of_it) {
   EXPECT_EQ(submitted_at_once(backend_choice::uring, false), 2U);
+}
+
+TEST(linked_submission, is_one_of_what_runs_on_threads_alone) {
+  loop home(make_backend(backend_choice::uring, uring_options(), {}));
+  run_on(home, [](loop& home) -> task<> {
+    file scratch = (co_await file::open(testing::TempDir(), O_RDWR | O_TMPFILE, 0600)).value();
+    const std::array<std::byte, 4> content{};
+    const std::uint64_t before = home.kernel().counters().submitted;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        auto [written, durable, status] = co_await link(
+            scratch.write_at(content, 0), scratch.sync_data(), op::fstat(scratch.opened()));
+        EXPECT_TRUE(written && durable);
+        EXPECT_EQ(status.value().stx_size, content.size());
+      });
+      co_await yield();
+      EXPECT_EQ(home.kernel().counters().submitted - before, 3U);
+    });
+    (co_await scratch.close()).value();
+  }(home));
 }
 
 TEST(linked_submission, is_one_with_what_it_opens) {
