@@ -21,6 +21,7 @@ def commands(backend, spin_us):
         "asio": ("benchmarks/echo/asio_echo", RAW_SPIN, []),
         "gyre": (GYRE, gyre_spin, ["--cores", "1", "--backend", backend]),
         "gyre_epoll": (GYRE, gyre_spin, ["--cores", "1", "--backend", "epoll"]),
+        "gyre_threads": (GYRE, gyre_spin, ["--cores", "1", "--backend", "threads"]),
         "raw_uring_multishot": ("benchmarks/echo/raw_uring_multishot", RAW_SPIN, []),
     }
 

@@ -1,8 +1,10 @@
 """The questions that aren't cells of the matrix: one spinning connection, an idle server, system
 calls per message."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -12,6 +14,8 @@ from contenders import Failure
 from measure import run_load
 
 IDLE_SECONDS = 4
+IDLE_CONNECTIONS = 1000
+IDLE_RUNS = 5
 SETTLE_SECONDS = 0.5
 SIZE = 64
 
@@ -47,13 +51,33 @@ def idle(bench, say):
         with bench.server("gyre", spin=spin) as server:
             command = bench.load_command(server, 50, SIZE, seconds=0.3, warmup=0)
             run_load(command, 1)
-            time.sleep(SETTLE_SECONDS)
-            before = server.cpu_ns()
-            time.sleep(IDLE_SECONDS)
-            used = (server.cpu_ns() - before) / 1e6
+            used = cpu_ms_while_idle(server)
         say(f"  gyre, spin {'on ' if spin else 'off'}  {used:.3f} ms")
         if not spin:
             yield f"idle server with spin off: {used:.3f} ms of CPU, none", used == 0
+    for name in ("gyre", "gyre_epoll", "gyre_threads"):
+        with bench.server(name) as server, contextlib.ExitStack() as connections:
+            for _ in range(IDLE_CONNECTIONS):
+                echo_once(connections.enter_context(
+                    socket.create_connection(("127.0.0.1", int(server.port)))))
+            used = cpu_ms_while_idle(server)
+        share = used / 1e3 / IDLE_SECONDS
+        say(f"  {name}, {IDLE_CONNECTIONS} connections  {used:.3f} ms")
+        yield (f"idle {name} with {IDLE_CONNECTIONS} connections: {share:.4%} of a CPU, "
+               "less than 0.1 %", share < 0.001)
+
+
+def echo_once(connection):
+    connection.sendall(b"x")
+    if connection.recv(1) != b"x":
+        raise Failure("a server didn't echo a byte")
+
+
+def cpu_ms_while_idle(server):
+    time.sleep(SETTLE_SECONDS)
+    before = server.cpu_ns()
+    time.sleep(IDLE_SECONDS)
+    return (server.cpu_ns() - before) / 1e6
 
 
 def syscalls(bench, say):

@@ -8,10 +8,14 @@ import statistics
 
 BASE = "raw_uring"
 
+CPU = lambda r: r["server"]["cpu_ns_per_message"]
+RATE = lambda r: r["messages_per_second"]
+RATE_OF_CPU = lambda r: 1e9 / CPU(r)
+
 # What is shown of a run, in this order: name, unit, number of a report, digits.
 COLUMNS = [
-    ("CPU/message", "ns", lambda r: r["server"]["cpu_ns_per_message"], 0),
-    ("messages/s", "", lambda r: r["messages_per_second"], 0),
+    ("CPU/message", "ns", CPU, 0),
+    ("messages/s", "", RATE, 0),
     ("p50", "us", lambda r: r["latency_ns"]["p50"] / 1e3, 0),
     ("p99", "us", lambda r: r["latency_ns"]["p99"] / 1e3, 0),
     ("p99.9", "us", lambda r: r["latency_ns"]["p99_9"] / 1e3, 0),
