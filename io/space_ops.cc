@@ -75,10 +75,16 @@ int readahead::perform() noexcept {
   return system_call([this] { return ::readahead(fd_, position(offset_), size_); });
 }
 
+constinit const operation_kind syncfs::kind("syncfs", "syncfs(2)", awaited_thing::device,
+                                            ring_policy::offload);
+int syncfs::perform() noexcept {
+  return system_call([this] { return ::syncfs(fd_); });
+}
+
 std::span<const operation_kind* const> space_operations() noexcept {
-  static constexpr const operation_kind* all[] = {&fsync::kind,     &sync_file_range::kind,
-                                                  &fallocate::kind, &ftruncate::kind,
-                                                  &fadvise::kind,   &readahead::kind};
+  static constexpr const operation_kind* all[] = {
+      &fsync::kind,   &sync_file_range::kind, &fallocate::kind, &ftruncate::kind,
+      &fadvise::kind, &readahead::kind,       &syncfs::kind};
   return all;
 }
 

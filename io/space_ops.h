@@ -147,6 +147,22 @@ class [[nodiscard]] readahead final : public operation {
   std::size_t size_;
 };
 
+/// syncfs(2): all that was written to the file system of `on`, which is any file or directory of
+/// it, is on the disk (Linux 5.8 tells of errors).
+class [[nodiscard]] syncfs final : public operation {
+ public:
+  static const operation_kind kind;
+
+  explicit syncfs(descriptor& on) noexcept : operation(kind, &on.users()), fd_(on.number()) {}
+  result<void> await_resume() noexcept { return outcome_void(); }
+
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+
+ private:
+  int fd_;
+};
+
 /// All kinds of this header.
 std::span<const operation_kind* const> space_operations() noexcept;
 

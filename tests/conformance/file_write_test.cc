@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "gyre/fs/file.h"
+#include "gyre/io/descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
+#include "gyre/io/space_ops.h"
 #include "gyre/io/write_ops.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -148,6 +150,15 @@ GYRE_TEST(file_space, what_is_written_is_made_durable) {
   pipe both = pipe::create(4096).value();
   EXPECT_EQ((co_await op::fsync(both.write_end, op::fsync::what::all)).error(),
             std::errc::invalid_argument);
+}
+
+GYRE_TEST(file_space, a_whole_file_system_is_made_durable) {
+  const temporary_directory place;
+  file opened = co_await new_file(place);
+  EXPECT_TRUE(co_await opened.write_at(bytes_of("data"), 0));
+  EXPECT_TRUE(co_await op::syncfs(opened.opened()));
+  descriptor none;
+  EXPECT_EQ((co_await op::syncfs(none)).error(), std::errc::bad_file_descriptor);
 }
 
 GYRE_TEST(file_space, nothing_begins_after_a_stop) {
