@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gyre/io/epoll_backend.h"
+#include "gyre/io/kill_switches.h"
 #include "gyre/io/thread_backend.h"
 
 namespace gyre {
@@ -43,9 +44,31 @@ std::string failure(std::string_view what, std::error_code error) {
          std::to_string(error.value()) + ")";
 }
 
-std::string uring_failure(std::error_code error) {
-  return failure("io_uring", error) + ": " + std::string(remedy(error));
+// Who switched off what all else of a ring rests on; empty where nobody did.
+std::string_view culprit(const uring_options& options, const kill_switches& also_without) {
+  const opcode_set needed = uring_backend::indispensable();
+  if ((also_without.opcodes & needed).any()) return "GYRE_WITHOUT";
+  return (options.without & needed).any() ? "uring_options::without" : "";
 }
+
+/// Why io_uring can't be had, in a part of a sentence.
+class uring_failure {
+ public:
+  uring_failure(std::error_code error, const uring_options& options,
+                const kill_switches& also_without)
+      : why(failure("io_uring", error)), with_remedy(why + ": ") {
+    const std::string_view by = culprit(options, also_without);
+    if (by.empty() || error != std::errc::operation_not_supported) {
+      with_remedy.append(remedy(error));
+      return;
+    }
+    why.append(": ").append(by).append(" has an opcode that all others rest on");
+    with_remedy = why + "; leave nop, raw, poll, read and async_cancel out of it";
+  }
+
+  std::string why;
+  std::string with_remedy;
+};
 
 std::string fallback_failure(std::string_view what, std::error_code error) {
   const bool full =
@@ -65,10 +88,19 @@ backend_choice from_environment(backend_choice choice) {
   return *parsed;
 }
 
-std::unique_ptr<backend> make_uring(const uring_options& options) {
-  auto made = uring_backend::create(options);
-  if (!made) throw backend_error(made.error(), uring_failure(made.error()));
-  return *std::move(made);
+kill_switches switches_of_environment() {
+  kill_switches switches;
+  const char* names = std::getenv("GYRE_WITHOUT");
+  if (const auto wrong = switches.add(names ? names : ""))
+    throw backend_error(make_error_code(std::errc::invalid_argument), "GYRE_WITHOUT has " + *wrong);
+  return switches;
+}
+
+std::unique_ptr<backend> make_uring(const uring_options& options,
+                                    const kill_switches& also_without) {
+  auto made = uring_backend::create(options, also_without);
+  if (made) return *std::move(made);
+  throw backend_error(made.error(), uring_failure(made.error(), options, also_without).with_remedy);
 }
 
 result<std::unique_ptr<epoll_backend>> create_epoll(const uring_options& uring,
@@ -94,18 +126,19 @@ std::unique_ptr<backend> make_threads(std::string reason) {
   return *std::move(made);
 }
 
-std::unique_ptr<backend> make_best(const uring_options& options, const log_hook& log) {
-  auto uring = uring_backend::create(options);
+std::unique_ptr<backend> make_best(const uring_options& options, const kill_switches& also_without,
+                                   const log_hook& log) {
+  auto uring = uring_backend::create(options, also_without);
   if (uring) return *std::move(uring);
-  const std::string no_uring = failure("io_uring", uring.error());
-  auto epoll = create_epoll(options, no_uring);
+  const uring_failure no_uring(uring.error(), options, also_without);
+  auto epoll = create_epoll(options, no_uring.why);
   if (epoll) {
-    say(log, "using epoll, because " + uring_failure(uring.error()));
+    say(log, "using epoll, because " + no_uring.with_remedy);
     return *std::move(epoll);
   }
-  auto threads = make_threads(no_uring + ", and " + failure("epoll", epoll.error()));
-  say(log, "using threads, because " + failure("epoll", epoll.error()) + ", and " +
-               uring_failure(uring.error()));
+  const std::string no_epoll = failure("epoll", epoll.error());
+  auto threads = make_threads(no_uring.why + ", and " + no_epoll);
+  say(log, "using threads, because " + no_epoll + ", and " + no_uring.with_remedy);
   return threads;
 }
 
@@ -129,9 +162,10 @@ void say(const log_hook& log, std::string_view sentence) {
 std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,
                                       const log_hook& log) {
   choice = from_environment(choice);
+  const kill_switches also_without = switches_of_environment();
   switch (choice) {
     case backend_choice::uring:
-      return make_uring(uring);
+      return make_uring(uring, also_without);
     case backend_choice::epoll:
       return make_epoll(uring);
     case backend_choice::threads:
@@ -139,7 +173,7 @@ std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options
     case backend_choice::automatic:
       break;
   }
-  return make_best(uring, log);
+  return make_best(uring, also_without, log);
 }
 
 }  // namespace gyre

@@ -4,6 +4,14 @@
 
 namespace gyre {
 
+opcode_set direct_table::opcodes() noexcept {
+  opcode_set all;
+  for (const unsigned each : {IORING_OP_OPENAT2, IORING_OP_SOCKET, IORING_OP_CLOSE, IORING_OP_READ,
+                              IORING_OP_RECV, IORING_OP_SEND, IORING_OP_CONNECT})
+    all.set(each);
+  return all;
+}
+
 bool direct_table::create() noexcept {
   tried_ = true;
   try {
@@ -11,7 +19,8 @@ bool direct_table::create() noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  if (!ring_.register_files(slots_max)) return false;
+  refused_ = !ring_.register_files(slots_max);
+  if (refused_) return false;
   for (unsigned slot = slots_max; slot-- > 0;) free_.push_back(static_cast<std::uint16_t>(slot));
   return true;
 }

@@ -16,8 +16,13 @@ class direct_table {
   direct_table(const direct_table&) = delete;
   direct_table& operator=(const direct_table&) = delete;
 
+  /// The opcodes of all operations on what is in such a table.
+  static opcode_set opcodes() noexcept;
+
   /// A free place; -1 where there is none, or this kernel or a sandbox does not let have a table.
   int take() noexcept;
+  /// Whether it was tried, and refused.
+  bool is_refused() const noexcept { return refused_; }
   /// Closes what is in it.
   void give_back(int slot) noexcept;
 
@@ -27,6 +32,7 @@ class direct_table {
   ring& ring_;
   std::vector<std::uint16_t> free_;
   bool tried_ = false;
+  bool refused_ = false;
 };
 
 }  // namespace gyre

@@ -414,12 +414,12 @@ void epoll_backend::poll(steady_time until) noexcept {
   collect();
 }
 
-std::string epoll_backend::report() const {
-  std::string text = "epoll";
-  text.append(precise_ ? ", precise timeouts" : ", timeouts in milliseconds");
-  text.append(", up to " + std::to_string(threads_max_) + " threads for what blocks");
-  if (!reason_.empty()) text.append(", because ").append(reason_);
-  return text;
+backend_report epoll_backend::report() const {
+  backend_report report("epoll", "epoll");
+  report.reason = reason_;
+  report.obtained = {precise_ ? "precise timeouts" : "timeouts in milliseconds",
+                     "up to " + std::to_string(threads_max_) + " threads for what blocks"};
+  return report;
 }
 
 }  // namespace gyre

@@ -14,6 +14,7 @@
 #include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/result.h"
 
@@ -55,7 +56,7 @@ class epoll_backend final : public backend {
   void wake() noexcept override;
   bool nonblocking() const noexcept override { return true; }
   const char* name() const noexcept override { return "epoll"; }
-  std::string report() const override;
+  backend_report report() const override;
   const backend_counters& counters() const noexcept override { return counters_; }
 
  private:

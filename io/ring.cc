@@ -30,6 +30,14 @@ constexpr std::array<unsigned, 4> flag_ladder = {
     common_flags | IORING_SETUP_COOP_TASKRUN,                               // 5.19
 };
 
+// Those of `flags` that are wanted, with what stands in for the others.
+unsigned wanted_flags(unsigned flags, const ring_feature_set& without) noexcept {
+  if (without.has(ring_feature::no_sqarray)) flags &= ~uring_abi::setup_no_sqarray;
+  if (without.has(ring_feature::deferred_task_work) && flags & IORING_SETUP_DEFER_TASKRUN)
+    flags = (flags & ~IORING_SETUP_DEFER_TASKRUN) | IORING_SETUP_COOP_TASKRUN;
+  return flags;
+}
+
 constexpr unsigned needed_features = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |
                                      IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL |
                                      IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
@@ -53,14 +61,14 @@ T* at(void* base, unsigned offset) noexcept {
 
 }  // namespace
 
-result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
+result<std::unique_ptr<ring>> ring::create(const ring_size& size, const ring_feature_set& without) {
   if (size.submissions == 0 || size.completions < size.submissions)
     return std::errc::invalid_argument;
   ring_size wanted = size;
   // The kernel credits the memory of rings that have gone some time after that.
   int attempts_left = 8;
   while (true) {
-    result<std::unique_ptr<ring>> made = set_up(wanted);
+    result<std::unique_ptr<ring>> made = set_up(wanted, without);
     if (made || made.error() != std::errc::not_enough_memory) return made;
     if (--attempts_left > 0) {
       const timespec pause = {0, 2'000'000};
@@ -74,13 +82,13 @@ result<std::unique_ptr<ring>> ring::create(const ring_size& size) {
   }
 }
 
-result<std::unique_ptr<ring>> ring::set_up(const ring_size& size) {
+result<std::unique_ptr<ring>> ring::set_up(const ring_size& size, const ring_feature_set& without) {
   std::unique_ptr<ring> made(new ring);
   io_uring_params params;
   int fd = -EINVAL;
   for (const unsigned flags : flag_ladder) {
     std::memset(&params, 0, sizeof params);
-    params.flags = flags;
+    params.flags = wanted_flags(flags, without);
     params.cq_entries = size.completions;
     fd = setup_call(size.submissions, params);
     if (fd != -EINVAL) break;
@@ -94,8 +102,11 @@ result<std::unique_ptr<ring>> ring::set_up(const ring_size& size) {
   made->features_ = params.features;
   if ((params.features & needed_features) != needed_features)
     return std::errc::operation_not_supported;
+  if (without.has(ring_feature::absolute_timeouts))
+    made->features_ &= ~uring_abi::feature_min_timeout;
+  if (without.has(ring_feature::no_iowait)) made->features_ &= ~uring_abi::feature_no_iowait;
   if (!made->map(params)) return errno_error(errno);
-  made->register_file();
+  if (!without.has(ring_feature::registered_ring)) made->register_file();
   made->limit_workers();
   if (auto proven = made->prove(); !proven) return proven.error();
   return made;
@@ -236,20 +247,25 @@ opcode_set ring::opcodes() const noexcept {
   return known;
 }
 
-std::string ring::report() const {
-  std::string text =
-      std::to_string(submissions()) + "/" + std::to_string(completions()) + " entries";
-  const auto add = [&text](bool there, const char* what) {
-    if (there) text.append(", ").append(what);
+ring_feature_set ring::features() const noexcept {
+  ring_feature_set in_use;
+  const auto add = [&in_use](unsigned there, ring_feature feature) {
+    if (there != 0) in_use.add(feature);
   };
-  add(setup_flags_ & IORING_SETUP_SINGLE_ISSUER, "single issuer");
-  add(setup_flags_ & IORING_SETUP_DEFER_TASKRUN, "deferred task work");
-  add(setup_flags_ & IORING_SETUP_COOP_TASKRUN, "cooperative task work");
-  add(setup_flags_ & uring_abi::setup_no_sqarray, "no index array");
-  add(enter_flags_ & IORING_ENTER_REGISTERED_RING, "registered ring");
-  add(features_ & uring_abi::feature_min_timeout, "absolute timeouts");
-  add(features_ & uring_abi::feature_no_iowait, "no iowait");
-  return text;
+  add(enter_flags_ & IORING_ENTER_REGISTERED_RING, ring_feature::registered_ring);
+  add(setup_flags_ & uring_abi::setup_no_sqarray, ring_feature::no_sqarray);
+  add(setup_flags_ & IORING_SETUP_DEFER_TASKRUN, ring_feature::deferred_task_work);
+  add(features_ & uring_abi::feature_min_timeout, ring_feature::absolute_timeouts);
+  add(features_ & uring_abi::feature_no_iowait, ring_feature::no_iowait);
+  return in_use;
+}
+
+std::vector<std::string> ring::obtained() const {
+  std::vector<std::string> all = {std::to_string(submissions()) + "/" +
+                                  std::to_string(completions()) + " entries"};
+  if (setup_flags_ & IORING_SETUP_SINGLE_ISSUER) all.emplace_back("single issuer");
+  if (setup_flags_ & IORING_SETUP_COOP_TASKRUN) all.emplace_back("cooperative task work");
+  return all;
 }
 
 }  // namespace gyre

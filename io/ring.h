@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "gyre/io/ring_feature.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/time.h"
 
@@ -30,11 +32,13 @@ using opcode_set = std::bitset<256>;
 /// Made and used on one thread.
 class ring {
  public:
-  /// Creates a ring with the best flags that this kernel takes. Fails with the errno of
+  /// Creates a ring with the best flags that this kernel takes, but for `without`. Fails with the
+  /// errno of
   /// io_uring_setup(2): ENOSYS, EPERM, EACCES where io_uring is absent or forbidden, ENOMEM where
   /// RLIMIT_MEMLOCK is too low, EMFILE; EOPNOTSUPP for a kernel older than 5.19; EINVAL for no
   /// submissions, or fewer completions than submissions.
-  static result<std::unique_ptr<ring>> create(const ring_size& size);
+  static result<std::unique_ptr<ring>> create(const ring_size& size,
+                                              const ring_feature_set& without = ring_feature_set());
 
   ring(const ring&) = delete;
   ring& operator=(const ring&) = delete;
@@ -90,12 +94,15 @@ class ring {
   opcode_set opcodes() const noexcept;
   unsigned submissions() const noexcept { return sq_entries_; }
   unsigned completions() const noexcept { return cq_mask_ + 1; }
-  /// The flags and features obtained, for a person.
-  std::string report() const;
+  /// Of the features that are the ring's own, those in use.
+  ring_feature_set features() const noexcept;
+  /// The sizes and flags obtained, each for a person.
+  std::vector<std::string> obtained() const;
 
  private:
   ring() noexcept = default;
-  static result<std::unique_ptr<ring>> set_up(const ring_size& size);
+  static result<std::unique_ptr<ring>> set_up(const ring_size& size,
+                                              const ring_feature_set& without);
   bool map(const io_uring_params& params) noexcept;
   void register_file() noexcept;
   void limit_workers() noexcept;

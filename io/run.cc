@@ -13,8 +13,10 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "gyre/runtime/check.h"
 #include "gyre/runtime/scope.h"
 
 namespace gyre {
@@ -136,7 +138,9 @@ class core_group final : public cores {
   // No main task begins before all loops are there: what is posted to one finds it. False when one
   // could not be had.
   bool enter(unsigned core, loop& home) {
+    backend_report report = home.kernel().report();
     std::unique_lock lock(mutex_);
+    reports_[core] = std::move(report);
     loops_[core] = &home;
     ++entered_;
     change_.notify_all();
@@ -176,6 +180,13 @@ class core_group final : public cores {
 };
 
 }  // namespace
+
+cores::cores(unsigned count) : reports_(count, backend_report("", "")), count_(count) {}
+
+const backend_report& cores::report(unsigned core) const noexcept {
+  check(core < count_, "cores::report was asked for a core that there isn't");
+  return reports_[core];
+}
 
 void cores::post_to_each(std::function<void(unsigned core)> function) {
   for (unsigned core = 0; core < count_; ++core) post(core, [function, core] { function(core); });

@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "gyre/io/choose_backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
 #include "gyre/runtime/task.h"
@@ -50,10 +52,17 @@ class cores {
   /// `function` throws comes out of `run_on_cores`.
   void post_to_each(std::function<void(unsigned core)> function);
 
+  /// What the backend of the loop `core`, which is below `count()`, said about itself when the loop
+  /// began; it stays as it is. From any thread that runs one of the loops, and without a lock: all
+  /// were gathered before the first main task began.
+  const backend_report& report(unsigned core) const noexcept;
+
  protected:
-  explicit cores(unsigned count) noexcept : count_(count) {}
+  explicit cores(unsigned count);
   ~cores() = default;
   virtual void post(unsigned core, std::function<void()> function) = 0;
+
+  std::vector<backend_report> reports_;
 
  private:
   unsigned count_;

@@ -221,11 +221,12 @@ void thread_backend::wake() noexcept {
   errno = interrupted_errno;
 }
 
-std::string thread_backend::report() const {
-  std::string text =
-      "threads, up to " + std::to_string(threads_max_) + " for system calls and one that polls";
-  if (!reason_.empty()) text.append(", because ").append(reason_);
-  return text;
+backend_report thread_backend::report() const {
+  backend_report report("threads", "threads");
+  report.reason = reason_;
+  report.obtained = {"up to " + std::to_string(threads_max_) +
+                     " for system calls and one that polls"};
+  return report;
 }
 
 }  // namespace gyre

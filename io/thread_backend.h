@@ -10,6 +10,7 @@
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/poll_thread.h"
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/result.h"
 
@@ -42,7 +43,7 @@ class thread_backend final : public backend {
   void wake() noexcept override;
   bool nonblocking() const noexcept override { return true; }
   const char* name() const noexcept override { return "threads"; }
-  std::string report() const override;
+  backend_report report() const override;
   const backend_counters& counters() const noexcept override { return counters_; }
 
  private:

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "gyre/io/catalogue.h"
+#include "gyre/io/uring_report.h"
 #include "gyre/runtime/check.h"
 
 namespace gyre {
@@ -39,15 +39,6 @@ enum stage : std::uint32_t {
 };
 constexpr std::uint32_t cancel_due = 8;  // besides: it stands in cancels_due_
 
-// Without these there is no backend.
-constexpr std::array<std::uint8_t, 4> needed_opcodes = {IORING_OP_NOP, IORING_OP_POLL_ADD,
-                                                        IORING_OP_ASYNC_CANCEL, IORING_OP_READ};
-
-// Operations on direct descriptors.
-constexpr std::array<std::uint8_t, 7> direct_opcodes = {
-    IORING_OP_OPENAT2, IORING_OP_SOCKET, IORING_OP_CLOSE,  IORING_OP_READ,
-    IORING_OP_RECV,    IORING_OP_SEND,   IORING_OP_CONNECT};
-
 std::uint64_t user_data_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | slot;
 }
@@ -65,47 +56,67 @@ bool waits_for_descriptor(const operation& operation) noexcept {
          (awaited != awaited_thing::device && awaited != awaited_thing::nothing);
 }
 
-// The kinds of operations that have to do with system calls.
-std::vector<const operation_kind*> emulated_without(const opcode_set& usable) {
-  std::vector<const operation_kind*> all = catalogue();
-  std::erase_if(all, [&](const operation_kind* kind) {
-    return kind->policy != ring_policy::submit || usable.test(kind->opcode);
-  });
-  return all;
+// What is emulated then may be a system call that blocks, unless its descriptor is told not to;
+// some ask for their events without waiting, whatever the descriptor.
+bool blocks_without(const opcode_set& usable, const operation_kind& kind) noexcept {
+  return kind.policy == ring_policy::submit && !usable.test(kind.opcode) &&
+         (kind.waits_for == awaited_thing::reading || kind.waits_for == awaited_thing::writing);
 }
 
-// Others ask for their events without waiting, whatever the descriptor.
-bool blocks_unless_told(const operation_kind* kind) noexcept {
-  return kind->waits_for == awaited_thing::reading || kind->waits_for == awaited_thing::writing;
+bool anything_blocks_without(const opcode_set& usable) {
+  return std::ranges::any_of(
+      catalogue(), [&](const operation_kind* kind) { return blocks_without(usable, *kind); });
+}
+
+ring_feature_set joined(ring_feature_set some, const ring_feature_set& others) noexcept {
+  some.add(others);
+  return some;
+}
+
+bool contains(const opcode_set& all, const opcode_set& some) noexcept {
+  return (all & some) == some;
 }
 
 }  // namespace
 
-result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options) {
+opcode_set uring_backend::indispensable() noexcept {
+  opcode_set all;
+  for (const unsigned each :
+       {IORING_OP_NOP, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ})
+    all.set(each);
+  return all;
+}
+
+result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options& options,
+                                                             const kill_switches& also_without) {
   if (options.in_flight_max == 0) return std::errc::invalid_argument;
-  auto made = ring::create(options.size);
+  auto made = ring::create(options.size, joined(options.without_features, also_without.features));
   if (!made) return made.error();
-  const opcode_set usable = (*made)->opcodes() & ~options.without;
-  for (const std::uint8_t opcode : needed_opcodes)
-    if (!usable.test(opcode)) return std::errc::operation_not_supported;
+  const opcode_set had = (*made)->opcodes();
+  if (!contains(had & ~options.without & ~also_without.opcodes, indispensable()))
+    return std::errc::operation_not_supported;
   descriptor wake(eventfd(0, EFD_CLOEXEC));
   if (!wake.is_open()) return errno_error(errno);
   std::unique_ptr<uring_backend> backend(
-      new uring_backend(*std::move(made), std::move(wake), usable, options));
+      new uring_backend(*std::move(made), std::move(wake), had, options, also_without));
   if (!backend->grow()) return std::errc::not_enough_memory;
   return backend;
 }
 
-uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& usable,
-                             const uring_options& options)
+uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& had,
+                             const uring_options& options, const kill_switches& also_without)
     : ring_(std::move(ring)),
       direct_(*ring_),
-      usable_(usable),
-      emulated_(emulated_without(usable)),
-      nonblocking_(std::ranges::any_of(emulated_, blocks_unless_told)),
+      options_(options),
+      also_without_(also_without),
+      had_(had),
+      usable_(had & ~options.without & ~also_without.opcodes),
+      links_(!switched_off(ring_feature::linked_submissions)),
+      direct_usable_(!switched_off(ring_feature::direct_descriptors) &&
+                     contains(usable_, direct_table::opcodes())),
+      nonblocking_(anything_blocks_without(usable_)),
       kept_for_cancels_(std::min(kept_for_cancels_max, ring_->submissions() / 4)),
       first_free_(no_slot),
-      in_flight_max_(options.in_flight_max),
       spin_(options.spin),
       wake_(std::move(wake)),
       pool_(*this, options.threads_max) {
@@ -126,7 +137,7 @@ uring_backend::~uring_backend() {
 bool uring_backend::grow() noexcept {
   const std::size_t old_size = slots_.size();
   const std::size_t new_size =
-      std::min<std::size_t>(std::max<std::size_t>(old_size * 2, 1024), in_flight_max_);
+      std::min<std::size_t>(std::max<std::size_t>(old_size * 2, 1024), options_.in_flight_max);
   if (new_size == old_size) return false;
   try {
     slots_.resize(new_size);
@@ -184,6 +195,7 @@ bool uring_backend::submit(operation& operation) noexcept {
 // All entries are there before any is filled in, so that no enter comes between them. What blocks
 // costs a kernel worker here, one for all of the link: so it goes from each to the next.
 bool uring_backend::submit_linked(std::span<operation* const> operations, link_kind kind) noexcept {
+  if (!links_) return false;
   for (const operation* each : operations)
     if (!each->kind().has_opcode() || !usable_.test(each->kind().opcode)) return false;
   if (!backlog_.empty() || !has_room(operations.size())) return false;
@@ -424,9 +436,7 @@ void uring_backend::repeat(operation& operation) noexcept {
 
 // What is in the table no system call can reach: it serves only where all operations on it do.
 int uring_backend::take_direct_slot() noexcept {
-  for (const std::uint8_t opcode : direct_opcodes)
-    if (!usable_.test(opcode)) return -1;
-  return direct_.take();
+  return direct_usable_ ? direct_.take() : -1;
 }
 
 void uring_backend::arm_wake() noexcept {
@@ -511,14 +521,8 @@ void uring_backend::poll(steady_time until) noexcept {
   collect();
 }
 
-std::string uring_backend::report() const {
-  std::string text = "io_uring, " + ring_->report();
-  const char* before = ", emulated: ";
-  for (const operation_kind* kind : emulated_) {
-    text.append(before).append(kind->name);
-    before = " ";
-  }
-  return text;
+backend_report uring_backend::report() const {
+  return report_of(*ring_, had_, options_, also_without_, direct_.is_refused());
 }
 
 }  // namespace gyre

@@ -5,16 +5,18 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "gyre/io/adaptive_spin.h"
 #include "gyre/io/descriptor.h"
 #include "gyre/io/direct_table.h"
+#include "gyre/io/kill_switches.h"
 #include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/ring.h"
+#include "gyre/io/ring_feature.h"
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre {
@@ -35,6 +37,8 @@ class uring_options {
   unsigned threads_max = 4;
   /// Opcodes to do without though the kernel has them: their operations are emulated.
   opcode_set without;
+  /// Features to do without, likewise.
+  ring_feature_set without_features;
 };
 
 /// Operations as io_uring submissions; what blocks in system calls runs on a pool of threads. All
@@ -42,8 +46,10 @@ class uring_options {
 class uring_backend final : public backend {
  public:
   /// Fails as `ring::create` does, with `invalid_argument` for a bound of 0, and with
-  /// `operation_not_supported` without the opcodes that all others rest on.
-  static result<std::unique_ptr<uring_backend>> create(const uring_options& options);
+  /// `operation_not_supported` without `indispensable`. Does without `also_without` too, which the
+  /// report ascribes to GYRE_WITHOUT.
+  static result<std::unique_ptr<uring_backend>> create(
+      const uring_options& options, const kill_switches& also_without = kill_switches());
   ~uring_backend() override;
 
   bool submit(operation& operation) noexcept override;
@@ -54,10 +60,12 @@ class uring_backend final : public backend {
   void wake() noexcept override;
   int take_direct_slot() noexcept override;
   void return_direct_slot(int slot) noexcept override { direct_.give_back(slot); }
+  /// The opcodes that all others rest on: nop, poll_add, async_cancel and read.
+  static opcode_set indispensable() noexcept;
   /// What is emulated must not block.
   bool nonblocking() const noexcept override { return nonblocking_; }
   const char* name() const noexcept override { return "uring"; }
-  std::string report() const override;
+  backend_report report() const override;
   const backend_counters& counters() const noexcept override { return counters_; }
 
  private:
@@ -69,9 +77,12 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
-  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& usable,
-                const uring_options& options);
+  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& had,
+                const uring_options& options, const kill_switches& also_without);
 
+  bool switched_off(ring_feature feature) const noexcept {
+    return options_.without_features.has(feature) || also_without_.features.has(feature);
+  }
   ring_policy policy_of(const operation& operation) const noexcept;
   int perform(operation& operation) noexcept;
   std::optional<int> offload(operation& operation) noexcept;
@@ -100,14 +111,17 @@ class uring_backend final : public backend {
 
   std::unique_ptr<ring> ring_;
   direct_table direct_;
+  const uring_options options_;
+  const kill_switches also_without_;
+  const opcode_set had_;  // by the kernel
   const opcode_set usable_;
-  const std::vector<const operation_kind*> emulated_;
+  const bool links_;
+  const bool direct_usable_;
   const bool nonblocking_;
   const unsigned kept_for_cancels_;
   std::vector<slot> slots_;
   std::uint32_t first_free_;
   std::uint32_t in_flight_ = 0;
-  const std::uint32_t in_flight_max_;
 
   operation_queue backlog_;      // waiting for room
   operation_queue cancels_due_;  // in flight, to be cancelled when there is room or once more

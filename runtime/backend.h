@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/time.h"
 
 namespace gyre {
@@ -92,8 +92,9 @@ class backend {
 
   /// `uring`, `epoll`, …
   virtual const char* name() const noexcept = 0;
-  /// What was obtained from the kernel, in one line for a person.
-  virtual std::string report() const = 0;
+  /// What it is, what it got from the kernel, and what it does without. Put together anew each
+  /// time: not for a hot path.
+  virtual backend_report report() const = 0;
   virtual const backend_counters& counters() const noexcept = 0;
 
   /// Called once, by the loop that owns this backend.

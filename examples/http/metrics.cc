@@ -155,7 +155,7 @@ core_sample::core_sample(const http::core& home)
       kernel(gyre::loop::current().kernel().counters()),
       frame_allocations(gyre::frame_pool::heap_allocations()),
       backend(gyre::loop::current().kernel().name()),
-      report(gyre::loop::current().kernel().report()) {}
+      report(gyre::loop::current().kernel().report().summary()) {}
 
 gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   const auto shared = std::make_shared<gathering>(all.cores().count());

@@ -1,12 +1,13 @@
 #include "gyre/tests/catalogue/operations_table.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gyre/io/catalogue.h"
+#include "gyre/io/uring_backend.h"
+#include "gyre/io/uring_report.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre {
@@ -25,8 +26,8 @@ Written by `./dev docs` from the code; a test compares them.
   a read of cached data is made at once. *Linked* operations are submitted together by these
   opcodes, where each of them has one: what blocks then costs one kernel worker for all of the link.
 - **without the opcode**: what the uring backend does, for this operation alone, where the kernel
-  lacks the opcode or `uring_options::without` names it. *No uring*: without this one, and without
-  async_cancel, there is no such backend.
+  lacks the opcode, or `uring_options::without` or the environment variable GYRE_WITHOUT switches it
+  off. *No uring*: without this one, and without async_cancel, there is no such backend.
 - *then poll*, *then epoll*: the call is made again when its descriptor is ready.
 - *none*: no system call does this; the header of the operation says what it answers.
 
@@ -70,19 +71,10 @@ std::string on_uring(const operation_kind& kind) {
   return text;
 }
 
-/// What no uring backend can do without.
-bool is_indispensable(const operation_kind& kind) {
-  constexpr std::array<std::string_view, 3> names = {"nop", "poll", "read"};
-  return std::ranges::any_of(catalogue(), [&](const operation_kind* each) {
-    return each->opcode == kind.opcode && std::ranges::find(names, each->name) != names.end();
-  });
-}
-
 std::string without_opcode(const operation_kind& kind) {
   if (kind.policy != ring_policy::submit) return "the same";
-  if (is_indispensable(kind)) return "no uring";
-  if (kind.waits_for == awaited_thing::device) return "pool";
-  return waits_for_descriptor(kind) ? "system call, then poll" : "system call";
+  if (uring_backend::indispensable().test(kind.opcode)) return "no uring";
+  return std::string(emulation_of(kind));
 }
 
 std::string on_epoll(const operation_kind& kind) {

@@ -11,6 +11,7 @@
 
 #include "gyre/io/catalogue.h"
 #include "gyre/io/choose_backend.h"
+#include "gyre/io/ring_feature.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/tests/conformance/boxes.h"
 
@@ -83,6 +84,18 @@ void add_rings_without_opcodes(std::vector<backend_under_test>& all) {
   add("all", every);
 }
 
+/// Rings that do without one feature each of those that can be switched off.
+void add_rings_without_features(std::vector<backend_under_test>& all) {
+  for (const auto& [feature, name] : ring_features) {
+    const ring_feature_set without = {feature};
+    all.emplace_back("uring_without_" + std::string(name), [without] {
+      uring_options options;
+      options.without_features = without;
+      return make_backend(backend_choice::uring, options, {});
+    });
+  }
+}
+
 std::vector<backend_under_test> make_list() {
   std::vector<backend_under_test> all;
   all.emplace_back("uring", uring);
@@ -93,6 +106,7 @@ std::vector<backend_under_test> make_list() {
   all.emplace_back("epoll_spinning", spinning_epoll);
   all.emplace_back("threads", threads);
   add_rings_without_opcodes(all);
+  add_rings_without_features(all);
   all.emplace_back("boxed_by_eperm", [] { return without_io_uring(EPERM); });
   all.emplace_back("boxed_by_enosys", [] { return without_io_uring(ENOSYS); });
   all.emplace_back("boxed_by_eacces", [] { return without_io_uring(EACCES); });

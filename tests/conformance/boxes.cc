@@ -73,7 +73,7 @@ std::unique_ptr<backend> without_io_uring(int error) {
   [[maybe_unused]] static const bool forbidden = forbid_io_uring(error);
   std::unique_ptr<backend> made = automatic();
   if (std::string_view(made->name()) != "epoll")
-    throw std::runtime_error("not epoll, but " + made->report());
+    throw std::runtime_error("not epoll, but " + made->report().summary());
   return made;
 }
 

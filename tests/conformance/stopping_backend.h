@@ -3,10 +3,10 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre::conformance {
@@ -48,7 +48,7 @@ class stopping_backend final : public backend {
   void return_direct_slot(int slot) noexcept override { inner_->return_direct_slot(slot); }
   bool nonblocking() const noexcept override { return inner_->nonblocking(); }
   const char* name() const noexcept override { return inner_->name(); }
-  std::string report() const override { return inner_->report(); }
+  backend_report report() const override { return inner_->report(); }
   const backend_counters& counters() const noexcept override { return inner_->counters(); }
   void attach(loop& home) override { inner_->attach(home); }
 

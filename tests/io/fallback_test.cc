@@ -1,23 +1,18 @@
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
-#include <exception>
 #include <functional>
-#include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -27,58 +22,13 @@
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/io/sandbox.h"
 
 // What a sandbox forbids, this process loses in a child of its own.
 namespace gyre {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Lets `calls` fail with `error` from here on, in this thread and those that it starts.
-void forbid(std::initializer_list<long> calls, int error) {
-  std::vector<sock_filter> filter;
-  filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
-  for (const long call : calls) {
-    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
-    filter.push_back(
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (static_cast<unsigned>(error) & 0xffff)));
-  }
-  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    std::abort();
-}
-
-/// What `work` writes in a child process to standard error or gives back, in this order.
-std::string in_child(const std::function<std::string()>& work) {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(ends[1], STDERR_FILENO);
-    std::string said;
-    int status = 0;
-    try {
-      said = work();
-    } catch (const std::exception& failure) {
-      said = failure.what();
-      status = 1;
-    }
-    [[maybe_unused]] const ssize_t size = write(ends[1], said.data(), said.size());
-    _exit(status);
-  }
-  ::close(ends[1]);
-  std::string text;
-  std::array<char, 4096> piece;
-  for (ssize_t size = 0; (size = read(ends[0], piece.data(), piece.size())) > 0;)
-    text.append(piece.data(), static_cast<std::size_t>(size));
-  ::close(ends[0]);
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0) << text;
-  return text;
-}
 
 /// Uses what backends differ in: a descriptor that must be waited for, a file, a timer.
 task<std::string> work() {
@@ -92,7 +42,7 @@ task<std::string> work() {
   });
   descriptor here(AT_FDCWD);
   (void)(co_await op::openat2(here, "/dev/null", O_RDONLY, 0, 0)).value();
-  co_return got == std::byte{'x'} ? loop::current().kernel().report() : "no byte came";
+  co_return got == std::byte{'x'} ? loop::current().kernel().report().summary() : "no byte came";
 }
 
 std::string run_with(backend_choice choice, std::vector<std::string>& log) {
@@ -173,6 +123,40 @@ TEST(fallback, all_cores_say_it_once) {
   EXPECT_EQ(told.find("gyre: using epoll, because io_uring can't be used: "), 0U) << told;
   EXPECT_EQ(told.find("gyre: ", 1), std::string::npos) << told;
   EXPECT_NE(told.find("\n5 loops have epoll"), std::string::npos) << told;
+}
+
+class without_a_fifth_ring : public testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(errnos, without_a_fifth_ring, testing::Values(EMFILE, ENOMEM));
+
+TEST_P(without_a_fifth_ring, four_loops_have_one_and_all_five_work) {
+  const std::string told = in_child([] {
+    allow_rings_to(4, GetParam());
+    run_options options;
+    options.cores = 5;
+    options.pin = false;
+    std::string said;
+    options.log = [&said](std::string_view sentence) { said.append(sentence).append("\n"); };
+    std::atomic<int> worked = 0;
+    std::string seen;
+    run_on_cores(options, [&](cores& all, unsigned core) -> task<> {
+      const std::string mine = co_await work();
+      if (mine == all.report(core).summary()) ++worked;
+      if (core != 0) co_return;
+      std::vector<std::string> reports;
+      for (unsigned each = 0; each < all.count(); ++each)
+        reports.push_back(all.report(each).backend + ": " + all.report(each).reason);
+      std::ranges::sort(reports);
+      for (const std::string& each : reports) seen.append(each).append("\n");
+    });
+    return said + seen + std::to_string(worked) + " loops worked";
+  });
+  const std::string why = "io_uring can't be used: " + std::generic_category().message(GetParam()) +
+                          " (errno " + std::to_string(GetParam()) + ")";
+  EXPECT_EQ(told.find("using epoll, because " + why + ": "), 0U) << told;
+  const std::string rest =
+      "\nepoll: " + why + "\nuring: \nuring: \nuring: \nuring: \n5 loops worked";
+  EXPECT_EQ(told.find(rest), told.find('\n')) << told;
 }
 
 TEST(fallback, without_epoll_there_are_threads) {

@@ -3,11 +3,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "gyre/runtime/backend.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/operation.h"
@@ -101,7 +101,7 @@ class fake_backend final : public backend {
 
   bool nonblocking() const noexcept override { return false; }
   const char* name() const noexcept override { return "fake"; }
-  std::string report() const override { return "fake"; }
+  backend_report report() const override { return {"fake", "fake"}; }
   const backend_counters& counters() const noexcept override { return counters_; }
 
  private:
