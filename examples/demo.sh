@@ -97,6 +97,14 @@ keep() {
   exit "$status"
 }
 
+# The first core's backend, and what it got from the kernel, in one line.
+what_backend() {
+  sed -n -e 's/^gyre_backend_info{core="0",backend="\([^"]*\)".*/\1/p' \
+    -e 's/^gyre_backend_obtained{core="0",what="\([^"]*\)"} 1$/\1/p' \
+    -e 's/^gyre_ring_feature{core="0",feature="\([^"]*\)"} 1$/\1/p' "$1" | paste -s -d , |
+    sed 's/,/, /g'
+}
+
 demonstrate() {
   [ -x "$load" ] || die "no program at $load: build //benchmarks/load:load first"
   start_server "$@"
@@ -113,7 +121,7 @@ demonstrate() {
   printf '%-24s%s' "syscalls per request" "$(per_request gyre_backend_syscalls_total)"
   printf '\n%-24s%s' "allocations per request" "$(per_request process_heap_allocations_total)"
   printf '\n%-24s%s\n' "backend" \
-    "$(sed -n 's/^gyre_backend_info{core="0".*report="\(.*\)"} 1$/\1/p' "$work/after")"
+    "$(what_backend "$work/after")"
   kill -TERM "$server_pid"
   wait "$server_pid" || die "the server ended with status $?"
   pids=()

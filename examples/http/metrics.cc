@@ -5,11 +5,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "gyre/examples/http/core.h"
+#include "gyre/examples/http/exposition.h"
 #include "gyre/examples/http/heap_count.h"
 #include "gyre/examples/http/server.h"
+#include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/with_timeout.h"
@@ -80,56 +84,51 @@ constexpr metric metrics[] = {
      [](const sample& s) { return s.frame_allocations; }},
 };
 
-void add_header(std::string& text, std::string_view name, std::string_view type,
-                std::string_view help) {
-  text.append("# HELP ").append(name).append(" ").append(help);
-  text.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
-}
-
-/// `labels` without braces, or nothing.
-void add_line(std::string& text, std::string_view name, const std::string& labels,
-              std::uint64_t value) {
-  text.append(name);
-  if (!labels.empty()) text.append("{").append(labels).append("}");
-  text.append(" ").append(std::to_string(value)).append("\n");
-}
-
-std::string label(std::string_view name, std::string_view value) {
-  std::string text(name);
-  text += "=\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c == '\n' ? ' ' : c;
-  }
-  return text += '"';
-}
-
-std::string core_label(const sample& from) {
-  return label("core", std::to_string(from.core));
-}
-
-std::string write_metrics(std::span<const sample> samples) {
-  std::string text;
-  add_header(text, "http_requests_total", "counter", "Requests answered, by class of status.");
-  for (const sample& each : samples)
+void write_counters(exposition& text, std::span<const sample> samples) {
+  text.begin("http_requests_total", "counter", "Requests answered, by class of status.");
+  for (const sample& each : samples) {
+    const std::string core = std::to_string(each.core);
     for (std::size_t digit = 2; digit <= 5; ++digit)
-      add_line(text, "http_requests_total",
-               core_label(each) + "," + label("class", std::to_string(digit) + "xx"),
+      text.add({{"core", core}, {"class", std::to_string(digit) + "xx"}},
                each.connections.answers[digit]);
-  for (const metric& metric : metrics) {
-    add_header(text, metric.name, metric.type, metric.help);
-    for (const sample& each : samples)
-      add_line(text, metric.name, core_label(each), metric.value(each));
   }
-  add_header(text, "gyre_backend_info", "gauge", "How operations reach the kernel.");
-  for (const sample& each : samples)
-    add_line(text, "gyre_backend_info",
-             core_label(each) + "," + label("backend", each.backend) + "," +
-                 label("report", each.report),
-             1);
-  add_header(text, "process_heap_allocations_total", "counter", "Calls of operator new.");
-  add_line(text, "process_heap_allocations_total", "", heap_allocations());
-  return text;
+  for (const metric& metric : metrics) {
+    text.begin(metric.name, metric.type, metric.help);
+    for (const sample& each : samples)
+      text.add({{"core", std::to_string(each.core)}}, metric.value(each));
+  }
+  text.begin("process_heap_allocations_total", "counter", "Calls of operator new.");
+  text.add({}, heap_allocations());
+}
+
+/// What each loop's backend said when the loop began: it costs a request nothing.
+void write_reports(exposition& text, const gyre::cores& cores) {
+  const auto each_core = [&](auto write) {
+    for (unsigned core = 0; core < cores.count(); ++core)
+      write(cores.report(core), std::to_string(core));
+  };
+  text.begin("gyre_backend_info", "gauge", "How operations reach the kernel, and why not better.");
+  each_core([&](const gyre::backend_report& report, const std::string& core) {
+    text.add({{"core", core}, {"backend", report.backend}, {"reason", report.reason}}, 1);
+  });
+  text.begin("gyre_backend_obtained", "gauge", "Sizes, flags and bounds of the backend.");
+  each_core([&](const gyre::backend_report& report, const std::string& core) {
+    for (const std::string& each : report.obtained) text.add({{"core", core}, {"what", each}}, 1);
+  });
+  text.begin("gyre_ring_feature", "gauge", "Whether a feature of the ring is in use, or why not.");
+  each_core([&](const gyre::backend_report& report, const std::string& core) {
+    for (const gyre::optional_feature& each : report.features)
+      text.add({{"core", core}, {"feature", each.name}, {"why", each.why_not}}, each.in_use());
+  });
+  text.begin("gyre_ring_opcodes", "gauge", "Opcodes in use.");
+  each_core([&](const gyre::backend_report& report, const std::string& core) {
+    if (report.opcodes_known > 0) text.add({{"core", core}}, report.opcodes.size());
+  });
+  text.begin("gyre_emulated_operation", "gauge", "Operations whose opcode is not used.");
+  each_core([&](const gyre::backend_report& report, const std::string& core) {
+    for (const gyre::emulated_operation& each : report.emulated)
+      text.add({{"core", core}, {"operation", each.name}, {"how", each.how}, {"why", each.why}}, 1);
+  });
 }
 
 /// The samples on their way. Kept by everybody who still writes to it or waits for it.
@@ -153,9 +152,7 @@ core_sample::core_sample(const http::core& home)
       connections(home.counters),
       loop(gyre::loop::current().counters()),
       kernel(gyre::loop::current().kernel().counters()),
-      frame_allocations(gyre::frame_pool::heap_allocations()),
-      backend(gyre::loop::current().kernel().name()),
-      report(gyre::loop::current().kernel().report().summary()) {}
+      frame_allocations(gyre::frame_pool::heap_allocations()) {}
 
 gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   const auto shared = std::make_shared<gathering>(all.cores().count());
@@ -177,7 +174,10 @@ gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   } else {
     samples.emplace_back(asking);
   }
-  co_return write_metrics(samples);
+  exposition text;
+  write_counters(text, samples);
+  write_reports(text, all.cores());
+  co_return std::move(text).take();
 }
 
 }  // namespace http

@@ -21,12 +21,11 @@ class core_sample {
   gyre::loop_counters loop;
   gyre::backend_counters kernel;
   std::uint64_t frame_allocations;
-  std::string backend;
-  std::string report;
 };
 
 /// Asks each core for a sample, and writes them down in the text format of Prometheus. Called by a
-/// task of `asking`. A core that has ended, or does not answer within a second, is left out.
+/// task of `asking`. A core that has ended, or does not answer within a second, is left out. What
+/// each loop's backend said of itself follows.
 gyre::task<std::string> collect_metrics(server& all, core& asking);
 
 }  // namespace http

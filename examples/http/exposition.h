@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace http {
+
+/// The text format of Prometheus: each metric has a header, and a line for each set of labels.
+class exposition {
+ public:
+  /// Names and values of labels.
+  using labels = std::vector<std::pair<std::string_view, std::string_view>>;
+
+  /// Begins another metric: `type` is `counter` or `gauge`.
+  void begin(std::string_view metric, std::string_view type, std::string_view help);
+  /// A value of the metric that was begun. Any text will do as the value of a label; a label
+  /// without one is left out, which means the same.
+  void add(const labels& labels, std::uint64_t value);
+
+  std::string take() && { return std::move(text_); }
+
+ private:
+  void add_label(std::string_view name, std::string_view value);
+
+  std::string text_;
+  std::string_view metric_;
+};
+
+}  // namespace http

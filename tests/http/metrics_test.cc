@@ -1,0 +1,98 @@
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include "gyre/tests/http/client.h"
+#include "gyre/tests/http/server_process.h"
+
+// What /metrics says about the backend of each loop.
+namespace http {
+namespace {
+
+std::string label(const std::string& name, const std::string& value) {
+  return name + "=\"" + value + "\"";
+}
+
+/// A server whose environment has GYRE_WITHOUT.
+class server_without {
+ public:
+  explicit server_without(const char* names, std::vector<std::string> options) {
+    setenv("GYRE_WITHOUT", names, 1);
+    options.insert(options.end(), {"--root", root_.path(), "--cores", "2", "--stats"});
+    process.emplace(options);
+    unsetenv("GYRE_WITHOUT");
+  }
+  /// What it says at its end.
+  std::string end() {
+    process->send_signal(SIGTERM);
+    EXPECT_EQ(process->wait(), 0) << process->errors();
+    return process->output();
+  }
+
+ private:
+  const temporary_directory root_;
+
+ public:
+  std::optional<server_process> process;
+};
+
+TEST(metrics, name_the_backend_of_each_loop) {
+  for (const char* backend : {"uring", "epoll", "threads"}) {
+    server_without server("", {"--backend", backend});
+    EXPECT_EQ(server.process->metric("gyre_backend_info", label("backend", backend)), 2U);
+    EXPECT_EQ(server.process->metric("gyre_backend_info", "reason"), 0U);
+    EXPECT_GE(server.process->metric("gyre_backend_obtained", label("core", "1")), 1U);
+    server.end();
+  }
+}
+
+TEST(metrics, say_what_is_switched_off_and_why) {
+  server_without server("recv,openat2,registered_ring", {"--backend", "uring"});
+  const server_process& process = *server.process;
+  const std::string why = label("why", "GYRE_WITHOUT");
+  const std::string off = label("feature", "registered_ring") + "," + why;
+  EXPECT_EQ(process.metric("gyre_ring_feature", label("feature", "linked_submissions")), 2U);
+  EXPECT_EQ(process.metric("gyre_ring_feature", off), 0U);
+  EXPECT_EQ(process.metric("gyre_emulated_operation",
+                           label("operation", "openat2") + "," + label("how", "pool") + "," + why),
+            2U);
+  EXPECT_EQ(process.metric("gyre_emulated_operation", label("operation", "recv") + "," +
+                                                          label("how", "system call, then poll") +
+                                                          "," + why),
+            2U);
+  EXPECT_GT(process.metric("gyre_ring_opcodes"), 2U);
+  const answer page = get(process.port(), "/metrics");
+  EXPECT_NE(page.body.find("gyre_ring_feature{core=\"0\"," + off + "} 0\n"), std::string::npos)
+      << page.body;
+  const std::string output = server.end();
+  EXPECT_NE(output.find("emulated: openat2 (pool), because: GYRE_WITHOUT\n"), std::string::npos)
+      << output;
+  EXPECT_NE(output.find("registered_ring (GYRE_WITHOUT)"), std::string::npos) << output;
+}
+
+TEST(metrics, say_why_there_is_no_uring) {
+  server_without server("read", {"--backend", "auto"});
+  EXPECT_EQ(server.process->metric(
+                "gyre_backend_info",
+                label("backend", "epoll") + "," +
+                    label("reason",
+                          "io_uring can't be used: Operation not supported (errno 95): "
+                          "GYRE_WITHOUT has an opcode that all others rest on")),
+            2U);
+  server.end();
+}
+
+TEST(metrics, a_name_that_cannot_be_switched_off_ends_the_server_with_a_sentence) {
+  server_without server("receive", {"--backend", "threads"});
+  EXPECT_EQ(server.process->port(), 0);
+  EXPECT_EQ(server.process->wait(), 1);
+  EXPECT_EQ(
+      server.process->errors().find("http_server: GYRE_WITHOUT has \"receive\", which can't "), 0U)
+      << server.process->errors();
+}
+
+}  // namespace
+}  // namespace http
