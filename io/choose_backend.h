@@ -48,9 +48,8 @@ void say(const log_hook& log, std::string_view sentence);
 /// io_uring, else epoll, else threads, and tells `log` when and why it is not io_uring. The
 /// environment variable GYRE_BACKEND, when set, takes the place of `automatic`. What GYRE_WITHOUT
 /// names, with commas between the names, the io_uring backend does without: operations of
-/// docs/operations.md that are submitted to a ring, whose opcodes are then not used, and
-/// `ring_features`. A name that is none is an error, whatever the backend. Of `uring` other
-/// backends heed `spin`.
+/// docs/operations.md that have opcodes, which are then not used, and `ring_features`. A name that
+/// is none is an error, whatever the backend. Of `uring` other backends heed `spin`.
 std::unique_ptr<backend> make_backend(backend_choice choice, const uring_options& uring,
                                       const log_hook& log);
 

@@ -17,9 +17,9 @@ class kill_switches {
   opcode_set opcodes;
   ring_feature_set features;
 
-  /// Adds what `names` says, with commas between them: operations of docs/operations.md that are
-  /// submitted to a ring, which stand for their opcodes, and `ring_features`. Gives what is wrong
-  /// with the first name that is neither, as the end of a sentence, or nothing.
+  /// Adds what `names` says, with commas between them: operations of docs/operations.md that have
+  /// opcodes, for which they stand, and `ring_features`. Gives what is wrong with the first name
+  /// that is neither, as the end of a sentence, or nothing.
   std::optional<std::string> add(std::string_view names);
 };
 

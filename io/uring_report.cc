@@ -77,12 +77,11 @@ backend_report report_of(const ring& ring, const opcode_set& had, const uring_op
 
   std::array<std::string, opcode_set().size()> users;
   for (const operation_kind* kind : catalogue()) {
-    if (kind->policy != ring_policy::submit) {
-      ++report.never_submitted;
-      continue;
-    }
+    if (kind->policy != ring_policy::submit) ++report.not_submitted_alone;
+    if (!kind->has_opcode()) continue;
     std::string& names = users[kind->opcode];
     names.append(names.empty() ? "" : ", ").append(kind->name);
+    if (kind->policy != ring_policy::submit) continue;
     if (std::string reason = why.without(kind->opcode); !reason.empty())
       report.emulated.emplace_back(kind->name, std::string(emulation_of(*kind)), std::move(reason));
   }

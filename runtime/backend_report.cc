@@ -56,10 +56,10 @@ std::string backend_report::text() const {
                  " known: " + joined(opcodes));
   for (const emulated_operation& each : emulated)
     add_line(text, "emulated", each.name + " (" + each.how + "), because: " + each.why);
-  if (never_submitted > 0)
+  if (not_submitted_alone > 0)
     add_line(text, "by policy",
-             std::to_string(never_submitted) +
-                 " operations are never submitted: each would cost a kernel worker");
+             std::to_string(not_submitted_alone) +
+                 " operations are system calls unless linked: each would cost a kernel worker");
   return text;
 }
 

@@ -53,9 +53,9 @@ class backend_report {
   std::size_t opcodes_known = 0;
   /// Only what is missing here; what is a system call on every kernel is counted below.
   std::vector<emulated_operation> emulated;
-  /// How many operations are never submitted to a ring, since each would cost a kernel worker; see
-  /// docs/operations.md.
-  std::size_t never_submitted = 0;
+  /// How many operations are submitted to a ring in links at most, since each would cost a kernel
+  /// worker; see docs/operations.md.
+  std::size_t not_submitted_alone = 0;
 
   /// One line: the interface, what was obtained, the features in use, the names of the emulated
   /// operations, and why no better backend.
