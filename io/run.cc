@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/manual_clock.h"
 #include "gyre/runtime/scope.h"
 
 namespace gyre {
@@ -53,6 +55,12 @@ class cpu_binding {
   cpu_set_t before_;
   bool bound_ = false;
 };
+
+std::unique_ptr<loop> make_loop(const run_options& options, const log_hook& log) {
+  std::unique_ptr<backend> kernel = make_backend(options.backend, options.uring, log);
+  if (options.manual_clock) kernel = std::make_unique<manual_clock>(std::move(kernel));
+  return std::make_unique<loop>(std::move(kernel));
+}
 
 class core_group final : public cores {
  public:
@@ -113,8 +121,9 @@ class core_group final : public cores {
         binding.emplace(cpus_[core % cpus_.size()]);
         if (!binding->bound()) say_once("loops are not bound to CPUs: sched_setaffinity failed");
       }
-      loop home(make_backend(options_.backend, options_.uring,
-                             [this](std::string_view sentence) { say_once(sentence); }));
+      const std::unique_ptr<loop> made =
+          make_loop(options_, [this](std::string_view sentence) { say_once(sentence); });
+      loop& home = *made;
       struct leaving {
         core_group& group;
         unsigned core;
@@ -181,6 +190,10 @@ class core_group final : public cores {
 
 }  // namespace
 
+std::unique_ptr<loop> make_loop(const run_options& options) {
+  return make_loop(options, options.log);
+}
+
 cores::cores(unsigned count) : reports_(count, backend_report("", "")), count_(count) {}
 
 const backend_report& cores::report(unsigned core) const noexcept {
@@ -196,6 +209,8 @@ void run_on_cores(const run_options& options,
                   std::function<task<void>(cores&, unsigned core)> make) {
   unsigned count = options.cores;
   if (count == 0) count = std::max<unsigned>(1, static_cast<unsigned>(usable_cpus().size()));
+  check(count == 1 || !options.manual_clock,
+        "a manual clock was asked for on several loops, whose clocks would differ");
   core_group group(options, count, std::move(make));
   group.run();
 }

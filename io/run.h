@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,15 @@ class run_options {
   unsigned cores = 1;
   /// Whether `run_on_cores` binds each loop to a CPU of its own.
   bool pin = true;
+  /// For tests on one loop: time stands still while a task can go on, and jumps to the next
+  /// deadline when all wait; see `manual_clock`.
+  bool manual_clock = false;
   /// Told once of each thing that is less than asked for. By default a line on standard error.
   log_hook log;
 };
+
+/// Makes a loop of this thread as `options` say; throws `backend_error` when no backend can be had.
+std::unique_ptr<loop> make_loop(const run_options& options);
 
 /// Runs `main` on a new loop on this thread until it has finished, and gives what it returns;
 /// throws what it throws. No task, descriptor, thread or operation is left afterwards. Throws
@@ -35,8 +42,8 @@ class run_options {
 ///     int main() { return gyre::run(serve(8080)); }
 template <class T>
 T run(task<T> main, const run_options& options = run_options()) {
-  loop home(make_backend(options.backend, options.uring, options.log));
-  return run_on(home, std::move(main));
+  const std::unique_ptr<loop> home = make_loop(options);
+  return run_on(*home, std::move(main));
 }
 
 /// The loops of a `run_on_cores`, as each of their tasks sees them.
