@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "gyre/io/quirks.h"
 #include "gyre/io/run.h"
 #include "gyre/io/signals.h"
 #include "gyre/net/tcp.h"
@@ -136,6 +138,13 @@ gyre::task<> serve(gyre::cores& cores, unsigned core, const settings& settings,
   if (settings.stats) print_stats(core, mine);
 }
 
+void print_quirks() {
+  std::string names;
+  for (const std::string_view each : gyre::quirks_here()) names.append(" ").append(each);
+  std::printf("quirks of this kernel (docs/quirks.md):%s\n",
+              names.empty() ? " none" : names.c_str());
+}
+
 int run(settings settings, unsigned cores) {
   settings.run.cores = cores;
   gyre::block_signals({SIGTERM, SIGINT, SIGPIPE});
@@ -143,6 +152,7 @@ int run(settings settings, unsigned cores) {
   gyre::run_on_cores(settings.run, [&](gyre::cores& cores, unsigned core) {
     return serve(cores, core, settings, state);
   });
+  if (settings.stats) print_quirks();
   return state.failed ? 1 : 0;
 }
 

@@ -5,9 +5,11 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "gyre/examples/http/connection.h"
+#include "gyre/io/quirks.h"
 #include "gyre/io/signals.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
@@ -43,6 +45,13 @@ void print_stats(const core& home) {
       loop.kernel().report().text().c_str());
 }
 
+void print_quirks() {
+  std::string names;
+  for (const std::string_view each : gyre::quirks_here()) names.append(" ").append(each);
+  std::printf("quirks of this kernel (docs/quirks.md):%s\n",
+              names.empty() ? " none" : names.c_str());
+}
+
 }  // namespace
 
 server::server(const settings& settings) : settings_(settings), serving_(settings.run.cores) {
@@ -58,6 +67,7 @@ void server::run() {
     if (number == 0) cores_ = &cores;
     return serve(*all_[number]);
   });
+  if (settings_.stats) print_quirks();
 }
 
 /// The main task of each core.
