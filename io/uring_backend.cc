@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gyre/io/catalogue.h"
+#include "gyre/io/uring_abi.h"
 #include "gyre/io/uring_report.h"
 #include "gyre/runtime/check.h"
 
@@ -71,6 +72,31 @@ bool anything_blocks_without(const opcode_set& usable) {
 ring_feature_set joined(ring_feature_set some, const ring_feature_set& others) noexcept {
   some.add(others);
   return some;
+}
+
+// Linux (6.18) does not take a failure of these for one: it goes on with a soft link. So nothing
+// may follow them there.
+bool fails_unnoticed(std::uint8_t opcode) noexcept {
+  switch (opcode) {
+    case IORING_OP_FSYNC:
+    case IORING_OP_SYNC_FILE_RANGE:
+    case IORING_OP_FALLOCATE:
+    case uring_abi::op_ftruncate:
+    case IORING_OP_MADVISE:
+    case IORING_OP_STATX:
+    case IORING_OP_RENAMEAT:
+    case IORING_OP_UNLINKAT:
+    case IORING_OP_MKDIRAT:
+    case IORING_OP_SYMLINKAT:
+    case IORING_OP_LINKAT:
+    case IORING_OP_FGETXATTR:
+    case IORING_OP_FSETXATTR:
+    case IORING_OP_GETXATTR:
+    case IORING_OP_SETXATTR:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool contains(const opcode_set& all, const opcode_set& some) noexcept {
@@ -196,8 +222,12 @@ bool uring_backend::submit(operation& operation) noexcept {
 // costs a kernel worker here, one for all of the link: so it goes from each to the next.
 bool uring_backend::submit_linked(std::span<operation* const> operations, link_kind kind) noexcept {
   if (!links_) return false;
-  for (const operation* each : operations)
-    if (!each->kind().has_opcode() || !usable_.test(each->kind().opcode)) return false;
+  for (const operation* each : operations) {
+    const operation_kind& described = each->kind();
+    if (!described.has_opcode() || !usable_.test(described.opcode)) return false;
+    const bool followed = kind == link_kind::soft && each != operations.back();
+    if (followed && fails_unnoticed(described.opcode)) return false;
+  }
   if (!backlog_.empty() || !has_room(operations.size())) return false;
   counters_.submitted += operations.size();
   const std::uint8_t flag = kind == link_kind::soft ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;

@@ -13,7 +13,9 @@
 #include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
 #include "gyre/io/file_ops.h"
+#include "gyre/io/mapping_ops.h"
 #include "gyre/io/path_ops.h"
+#include "gyre/io/pipe.h"
 #include "gyre/io/space_ops.h"
 #include "gyre/io/write_ops.h"
 #include "gyre/io/xattr_ops.h"
@@ -44,6 +46,49 @@ GYRE_TEST(file_links, nothing_is_made_durable_after_a_write_that_failed) {
   auto [written, durable] = co_await link(full.write_at(bytes_of("data"), 0), full.sync());
   EXPECT_EQ(written.error(), std::errc::no_space_on_device);
   EXPECT_EQ(durable.error(), std::errc::operation_canceled);
+}
+
+/// Links what `fail()` gives, which must fail, with the making of a directory, which must not be
+/// made.
+template <class Fail>
+task<> expect_cut(descriptor& at, Fail fail) {
+  auto [failed, made] = co_await link(fail(), op::mkdirat(at, "made", 0700));
+  EXPECT_FALSE(failed);
+  EXPECT_EQ(made.error(), std::errc::operation_canceled);
+  const auto there = co_await op::stat(at, "made", 0);
+  EXPECT_EQ(there.error(), std::errc::no_such_file_or_directory);
+}
+
+GYRE_TEST(file_links, a_failure_of_what_changes_names_cuts_a_link) {
+  const temporary_directory place;
+  directory here = (co_await directory::open(place.path_of("."))).value();
+  descriptor& at = here.opened();
+  co_await expect_cut(at, [&] { return op::stat(at, "none", 0); });
+  co_await expect_cut(at, [&] { return op::renameat2(at, "none", at, "other", 0); });
+  co_await expect_cut(at, [&] { return op::unlinkat(at, "none", 0); });
+  co_await expect_cut(at, [&] { return op::mkdirat(at, "none/none", 0700); });
+  co_await expect_cut(at, [&] { return op::symlinkat("text", at, "none/none"); });
+  co_await expect_cut(at, [&] { return op::linkat(at, "none", at, "other", 0); });
+}
+
+GYRE_TEST(file_links, a_failure_of_what_shapes_a_file_cuts_a_link) {
+  const temporary_directory place;
+  directory here = (co_await directory::open(place.path_of("."))).value();
+  descriptor& at = here.opened();
+  pipe made = pipe::create(4096).value();
+  descriptor& no_file = made.read_end;
+  std::array<std::byte, 8> bytes;
+  constexpr int no_advice = 999;
+  co_await expect_cut(at, [&] { return op::fsync(no_file, op::fsync::what::all); });
+  co_await expect_cut(at, [&] { return op::sync_file_range(no_file, 0, 0, 0); });
+  co_await expect_cut(at, [&] { return op::fallocate(no_file, 0, 0, 10); });
+  co_await expect_cut(at, [&] { return op::ftruncate(no_file, 10); });
+  co_await expect_cut(at, [&] { return op::fadvise(no_file, 0, 0, POSIX_FADV_NORMAL); });
+  co_await expect_cut(at, [&] { return op::madvise(no_file, bytes, no_advice); });
+  co_await expect_cut(at, [&] { return op::fgetxattr(no_file, "user.none", bytes); });
+  co_await expect_cut(at, [&] { return op::fsetxattr(no_file, "none", bytes, 0); });
+  co_await expect_cut(at, [&] { return op::getxattr("/none", "user.none", bytes); });
+  co_await expect_cut(at, [&] { return op::setxattr("/none", "user.none", bytes, 0); });
 }
 
 GYRE_TEST(file_links, an_empty_write_cuts_nothing) {
