@@ -13,6 +13,7 @@
 #include "gyre/io/process_ops.h"
 #include "gyre/io/ring_ops.h"
 #include "gyre/io/socket_ops.h"
+#include "gyre/io/socket_setup_ops.h"
 #include "gyre/io/space_ops.h"
 #include "gyre/io/splice_ops.h"
 #include "gyre/io/write_ops.h"
@@ -25,10 +26,10 @@ std::vector<const operation_kind*> catalogue() {
   for (const auto family :
        {op::file_operations(), op::write_operations(), op::space_operations(),
         op::path_operations(), op::xattr_operations(), op::mapping_operations(),
-        op::poll_operations(), op::socket_operations(), op::message_operations(),
-        op::splice_operations(), op::direct_operations(), op::pipe_operations(),
-        op::copy_operations(), op::event_operations(), op::futex_operations(),
-        op::process_operations(), op::ring_operations()})
+        op::poll_operations(), op::socket_operations(), op::socket_setup_operations(),
+        op::message_operations(), op::splice_operations(), op::direct_operations(),
+        op::pipe_operations(), op::copy_operations(), op::event_operations(),
+        op::futex_operations(), op::process_operations(), op::ring_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }

@@ -230,8 +230,16 @@ int ring::enter(unsigned least, steady_time until) noexcept {
   return done < 0 ? -errno : static_cast<int>(done);
 }
 
-// A sandbox that forbids the question is taken to have all that the header knows.
+// A sandbox that forbids the question is taken to have all that the header knows. There is no
+// asking for the commands of IORING_OP_URING_CMD, which is older than those to sockets that it is
+// used for: they came with the operations on futexes.
 opcode_set ring::opcodes() const noexcept {
+  opcode_set known = probed_opcodes();
+  if (!known.test(uring_abi::op_futex_wake)) known.reset(IORING_OP_URING_CMD);
+  return known;
+}
+
+opcode_set ring::probed_opcodes() const noexcept {
   constexpr unsigned most = 256;
   alignas(io_uring_probe)
       std::array<std::byte, sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op)>

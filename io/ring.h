@@ -90,7 +90,8 @@ class ring {
   bool close_registered(unsigned index) noexcept;
 
   int file() const noexcept { return fd_; }
-  /// What this kernel has, by IORING_REGISTER_PROBE.
+  /// What this kernel has, by IORING_REGISTER_PROBE. IORING_OP_URING_CMD is among it where sockets
+  /// take its commands.
   opcode_set opcodes() const noexcept;
   unsigned submissions() const noexcept { return sq_entries_; }
   unsigned completions() const noexcept { return cq_mask_ + 1; }
@@ -106,6 +107,7 @@ class ring {
   bool map(const io_uring_params& params) noexcept;
   void register_file() noexcept;
   void limit_workers() noexcept;
+  opcode_set probed_opcodes() const noexcept;
   result<void> prove() noexcept;
 
   int fd_ = -1;

@@ -18,5 +18,11 @@ inline constexpr std::uint8_t op_waitid = 50;      // 6.7
 inline constexpr std::uint8_t op_futex_wait = 51;  // 6.7
 inline constexpr std::uint8_t op_futex_wake = 52;  // 6.7
 inline constexpr std::uint8_t op_ftruncate = 55;   // 6.9
+inline constexpr std::uint8_t op_bind = 56;        // 6.11
+inline constexpr std::uint8_t op_listen = 57;      // 6.11
+
+// Commands of IORING_OP_URING_CMD to sockets.
+inline constexpr std::uint32_t socket_getsockopt = 2;  // 6.7
+inline constexpr std::uint32_t socket_setsockopt = 3;  // 6.7
 
 }  // namespace gyre::uring_abi

@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
@@ -14,6 +16,8 @@
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/io/pipe_ops.h"
+#include "gyre/io/ring.h"
+#include "gyre/io/socket_setup_ops.h"
 #include "gyre/runtime/link.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
@@ -69,6 +73,30 @@ TEST(linked_submission, is_one_of_what_runs_on_threads_alone) {
     });
     (co_await scratch.close()).value();
   }(home));
+}
+
+TEST(linked_submission, is_one_of_what_sets_a_socket_up_where_the_kernel_has_all_of_it) {
+  const opcode_set known = ring::create(ring_size()).value()->opcodes();
+  const bool known_all = known.test(op::setsockopt::kind.opcode) &&
+                         known.test(op::bind::kind.opcode) && known.test(op::listen::kind.opcode);
+  loop home(make_backend(backend_choice::uring, uring_options(), {}));
+  run_on(home, [](loop& home, bool known_all) -> task<> {
+    descriptor socket = (co_await op::socket(AF_INET, SOCK_STREAM)).value();
+    const std::uint64_t before = home.kernel().counters().completed;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        const sockaddr_in any = {AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+        auto [set, bound, listening] =
+            co_await link(op::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, 1),
+                          op::bind(socket, reinterpret_cast<const sockaddr*>(&any), sizeof any),
+                          op::listen(socket, 1));
+        EXPECT_TRUE(set && bound && listening);
+      });
+      co_await yield();
+      EXPECT_EQ(home.kernel().counters().completed - before, known_all ? 0U : 3U);
+    });
+    (co_await socket.close()).value();
+  }(home, known_all));
 }
 
 TEST(linked_submission, is_one_with_what_it_opens) {
