@@ -18,12 +18,15 @@ constinit const operation_kind send_message::kind("send_message", "sendmsg(2)",
 send_message::send_message(descriptor& socket, std::span<const std::byte> data,
                            const sockaddr* address, socklen_t address_size,
                            std::span<std::byte> control) noexcept
-    : operation(kind, &socket.users()),
-      fd_(socket.number()),
-      data_{const_cast<std::byte*>(data.data()), data.size()},
-      message_() {
-  message_.msg_iov = &data_;
-  message_.msg_iovlen = 1;
+    : send_message(socket, std::span(&data_, 1), address, address_size, control) {
+  data_ = {const_cast<std::byte*>(data.data()), data.size()};
+}
+send_message::send_message(descriptor& socket, std::span<const iovec> buffers,
+                           const sockaddr* address, socklen_t address_size,
+                           std::span<std::byte> control) noexcept
+    : operation(kind, &socket.users()), fd_(socket.number()), message_() {
+  message_.msg_iov = const_cast<iovec*>(buffers.data());
+  message_.msg_iovlen = buffers.size();
   if (address) {
     message_.msg_namelen = std::min<socklen_t>(address_size, sizeof address_);
     std::memcpy(&address_, address, message_.msg_namelen);
@@ -50,14 +53,18 @@ constinit const operation_kind receive_message::kind("receive_message", "recvmsg
                                                      IORING_OP_RECVMSG, "5.3");
 receive_message::receive_message(descriptor& socket, std::span<std::byte> buffer,
                                  std::span<std::byte> control, int flags) noexcept
+    : receive_message(socket, std::span(&buffer_, 1), control, flags) {
+  buffer_ = {buffer.data(), buffer.size()};
+}
+receive_message::receive_message(descriptor& socket, std::span<const iovec> buffers,
+                                 std::span<std::byte> control, int flags) noexcept
     : operation(kind, &socket.users()),
       fd_(socket.number()),
       flags_(flags | MSG_CMSG_CLOEXEC),
-      buffer_{buffer.data(), buffer.size()},
       address_(),
       message_() {
-  message_.msg_iov = &buffer_;
-  message_.msg_iovlen = 1;
+  message_.msg_iov = const_cast<iovec*>(buffers.data());
+  message_.msg_iovlen = buffers.size();
   message_.msg_name = &address_;
   message_.msg_namelen = sizeof address_;
   set_control(control);
@@ -74,6 +81,12 @@ readiness receive_message::ready_when() const noexcept {
 void receive_message::set_control(std::span<std::byte> control) noexcept {
   message_.msg_control = control.empty() ? nullptr : control.data();
   message_.msg_controllen = control.size();
+}
+
+std::size_t room_in(std::span<const iovec> buffers) noexcept {
+  std::size_t room = 0;
+  for (const iovec& each : buffers) room += each.iov_len;
+  return room;
 }
 
 void write_ancillary(std::span<std::byte> control, int level, int type,

@@ -12,7 +12,8 @@
 
 /// Messages with addresses and ancillary data. As in socket_ops.h, buffers are the caller's until
 /// the operation has ended, and a stop ends it with `operation_canceled` unless the result came
-/// first.
+/// first. So are the entries of several buffers, which are one message together: gathered from them
+/// in turn, or spread over them. At most IOV_MAX: `message_size` for more.
 namespace gyre::op {
 
 /// sendmsg(2) of one message: as much of it as a stream takes, or all of a datagram. Never raises
@@ -23,6 +24,9 @@ class [[nodiscard]] send_message : public operation {
 
   /// `address` is copied; null where the socket is connected. `control` is as cmsg(3) wants it.
   send_message(descriptor& socket, std::span<const std::byte> data, const sockaddr* address,
+               socklen_t address_size, std::span<std::byte> control) noexcept;
+  /// The same of several buffers.
+  send_message(descriptor& socket, std::span<const iovec> buffers, const sockaddr* address,
                socklen_t address_size, std::span<std::byte> control) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
@@ -37,7 +41,7 @@ class [[nodiscard]] send_message : public operation {
 
  private:
   int fd_;
-  iovec data_;
+  iovec data_ = {};  // where it is one buffer
   sockaddr_storage address_;
   msghdr message_;
 };
@@ -51,6 +55,9 @@ class [[nodiscard]] receive_message : public operation {
   /// `flags` are those of recvmsg(2): with MSG_TRUNC the result is a datagram's whole length, even
   /// where the buffer holds less.
   receive_message(descriptor& socket, std::span<std::byte> buffer, std::span<std::byte> control,
+                  int flags) noexcept;
+  /// The same into several buffers.
+  receive_message(descriptor& socket, std::span<const iovec> buffers, std::span<std::byte> control,
                   int flags) noexcept;
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
@@ -71,10 +78,13 @@ class [[nodiscard]] receive_message : public operation {
  private:
   int fd_;
   int flags_;
-  iovec buffer_;
+  iovec buffer_ = {};  // where it is one
   sockaddr_storage address_;
   msghdr message_;
 };
+
+/// The bytes that several buffers hold.
+std::size_t room_in(std::span<const iovec> buffers) noexcept;
 
 /// Fills `control` with one piece of ancillary data, see cmsg(3). It has room for CMSG_SPACE of
 /// `data`, and the alignment of cmsghdr.

@@ -14,9 +14,26 @@ namespace gyre {
 using socket_calls::set_option;
 using socket_calls::to_result;
 
+namespace {
+
+void check_segment(std::uint16_t segment) noexcept {
+  check(segment != 0, "datagrams of no bytes were asked for: segments need a size");
+}
+
+}  // namespace
+
 udp_socket::send_datagram::send_datagram(descriptor& socket, std::span<const std::byte> data,
                                          const endpoint* peer, std::uint16_t segment) noexcept
     : op::send_message(socket, data, peer ? peer->data() : nullptr, peer ? peer->size() : 0, {}) {
+  set_segment(segment);
+}
+udp_socket::send_datagram::send_datagram(descriptor& socket, std::span<const iovec> buffers,
+                                         const endpoint* peer, std::uint16_t segment) noexcept
+    : op::send_message(socket, buffers, peer ? peer->data() : nullptr, peer ? peer->size() : 0,
+                       {}) {
+  set_segment(segment);
+}
+void udp_socket::send_datagram::set_segment(std::uint16_t segment) noexcept {
   if (segment == 0) return;
   op::write_ancillary(control_, SOL_UDP, UDP_SEGMENT, std::as_bytes(std::span(&segment, 1)));
   set_control(control_);
@@ -25,6 +42,11 @@ udp_socket::send_datagram::send_datagram(descriptor& socket, std::span<const std
 udp_socket::receive_datagram::receive_datagram(descriptor& socket,
                                                std::span<std::byte> buffer) noexcept
     : op::receive_message(socket, buffer, {}, MSG_TRUNC), room_(buffer.size()) {
+  set_control(control_);
+}
+udp_socket::receive_datagram::receive_datagram(descriptor& socket,
+                                               std::span<const iovec> buffers) noexcept
+    : op::receive_message(socket, buffers, {}, MSG_TRUNC), room_(op::room_in(buffers)) {
   set_control(control_);
 }
 
@@ -67,14 +89,24 @@ result<void> udp_socket::connect(const endpoint& peer) noexcept {
 udp_socket::send_datagram udp_socket::send_segments_to(std::span<const std::byte> data,
                                                        std::uint16_t segment,
                                                        const endpoint& peer) noexcept {
-  check(segment != 0, "datagrams of no bytes were asked for: segments need a size");
+  check_segment(segment);
   return {socket_, data, &peer, segment};
 }
-
 udp_socket::send_datagram udp_socket::send_segments(std::span<const std::byte> data,
                                                     std::uint16_t segment) noexcept {
-  check(segment != 0, "datagrams of no bytes were asked for: segments need a size");
+  check_segment(segment);
   return {socket_, data, nullptr, segment};
+}
+udp_socket::send_datagram udp_socket::send_segments_to(std::span<const iovec> buffers,
+                                                       std::uint16_t segment,
+                                                       const endpoint& peer) noexcept {
+  check_segment(segment);
+  return {socket_, buffers, &peer, segment};
+}
+udp_socket::send_datagram udp_socket::send_segments(std::span<const iovec> buffers,
+                                                    std::uint16_t segment) noexcept {
+  check_segment(segment);
+  return {socket_, buffers, nullptr, segment};
 }
 
 result<void> udp_socket::can_segment() const noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <cstddef>
@@ -62,8 +63,12 @@ class udp_socket {
     /// `peer` may be null where the socket is connected, `segment` 0 where all is one datagram.
     send_datagram(descriptor& socket, std::span<const std::byte> data, const endpoint* peer,
                   std::uint16_t segment) noexcept;
+    send_datagram(descriptor& socket, std::span<const iovec> buffers, const endpoint* peer,
+                  std::uint16_t segment) noexcept;
 
    private:
+    void set_segment(std::uint16_t segment) noexcept;
+
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control_;
   };
 
@@ -71,6 +76,7 @@ class udp_socket {
   class [[nodiscard]] receive_datagram final : public op::receive_message {
    public:
     receive_datagram(descriptor& socket, std::span<std::byte> buffer) noexcept;
+    receive_datagram(descriptor& socket, std::span<const iovec> buffers) noexcept;
     result<received_datagram> await_resume() noexcept;
 
    private:
@@ -87,6 +93,14 @@ class udp_socket {
   send_datagram send(std::span<const std::byte> data) noexcept {
     return {socket_, data, nullptr, 0};
   }
+  /// The same of several buffers, which are one datagram together. The entries are the caller's,
+  /// as the buffers are, and at most IOV_MAX: `message_size` for more.
+  send_datagram send_to(std::span<const iovec> buffers, const endpoint& peer) noexcept {
+    return {socket_, buffers, &peer, 0};
+  }
+  send_datagram send(std::span<const iovec> buffers) noexcept {
+    return {socket_, buffers, nullptr, 0};
+  }
   /// Sends `data` as datagrams of `segment` bytes each (not 0), the last one may be smaller: all by
   /// one call (GSO, UDP_SEGMENT, Linux 4.18). At most 64 of them and 65,507 bytes in all:
   /// `invalid_argument` or `message_size` for more. Ask `can_segment` first: kernels without it
@@ -95,10 +109,18 @@ class udp_socket {
                                  const endpoint& peer) noexcept;
   /// The same to the peer of `connect`.
   send_datagram send_segments(std::span<const std::byte> data, std::uint16_t segment) noexcept;
+  /// The same of several buffers, which need not end where datagrams do.
+  send_datagram send_segments_to(std::span<const iovec> buffers, std::uint16_t segment,
+                                 const endpoint& peer) noexcept;
+  send_datagram send_segments(std::span<const iovec> buffers, std::uint16_t segment) noexcept;
 
   /// Waits for one datagram. Not an error where the buffer is too small for it: look at
   /// `truncated()`.
   receive_datagram receive_from(std::span<std::byte> buffer) noexcept { return {socket_, buffer}; }
+  /// The same into several buffers in turn.
+  receive_datagram receive_from(std::span<const iovec> buffers) noexcept {
+    return {socket_, buffers};
+  }
 
   /// Whether the kernel has GSO; `no_protocol_option` where not.
   result<void> can_segment() const noexcept;

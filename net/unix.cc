@@ -1,6 +1,7 @@
 #include "gyre/net/unix.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -54,15 +55,24 @@ result<unix_credentials> credentials_of(const descriptor& socket) noexcept {
   return unix_credentials(found.pid, found.uid, found.gid);
 }
 
-task<result<std::size_t>> send_with(descriptor& socket, std::span<const std::byte> data,
+std::size_t room_in(std::span<const std::byte> buffer) noexcept {
+  return buffer.size();
+}
+using op::room_in;
+
+/// Of one buffer, or of several.
+template <class Data>
+task<result<std::size_t>> send_with(descriptor& socket, Data data,
                                     std::span<const int> descriptors) {
+  constexpr std::size_t room = CMSG_SPACE(passed_descriptors_max * sizeof(int));
   if (descriptors.size() > passed_descriptors_max) co_return std::errc::invalid_argument;
-  std::vector<std::byte> control;
+  alignas(cmsghdr) std::array<std::byte, room> control;
+  std::span<std::byte> used;
   if (!descriptors.empty()) {
-    control.resize(CMSG_SPACE(descriptors.size_bytes()));
-    op::write_ancillary(control, SOL_SOCKET, SCM_RIGHTS, std::as_bytes(descriptors));
+    used = std::span(control).first(CMSG_SPACE(descriptors.size_bytes()));
+    op::write_ancillary(used, SOL_SOCKET, SCM_RIGHTS, std::as_bytes(descriptors));
   }
-  co_return co_await op::send_message(socket, data, nullptr, 0, control);
+  co_return co_await op::send_message(socket, data, nullptr, 0, used);
 }
 
 void take_descriptors(const cmsghdr& header, std::size_t most, unix_message& into) {
@@ -92,18 +102,23 @@ void take_control(const msghdr& message, std::size_t most, unix_message& into) {
   }
 }
 
-task<result<unix_message>> receive_with(descriptor& socket, std::span<std::byte> buffer,
-                                        std::size_t most, int flags) {
+template <class Data>
+task<result<unix_message>> receive_with(descriptor& socket, Data data, std::size_t most,
+                                        int flags) {
+  constexpr std::size_t room =
+      CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(passed_descriptors_max * sizeof(int));
   most = std::min(most, passed_descriptors_max);
   // All memory is there before a descriptor comes, so that none is lost for want of it.
   unix_message made;
   made.descriptors.reserve(most);
-  std::vector<std::byte> control(CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(most * sizeof(int)));
-  op::receive_message receiving(socket, buffer, control, flags);
+  alignas(cmsghdr) std::array<std::byte, room> control{};
+  const auto used =
+      std::span(control).first(CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(most * sizeof(int)));
+  op::receive_message receiving(socket, data, used, flags);
   const auto length = co_await receiving;
   if (!length) co_return length.error();
   made.length = *length;
-  made.size = std::min(*length, buffer.size());
+  made.size = std::min(*length, room_in(data));
   made.from = unix_address::from(receiving.address(), receiving.message().msg_namelen);
   take_control(receiving.message(), most, made);
   co_return std::move(made);
@@ -125,8 +140,16 @@ task<result<std::size_t>> unix_stream::send(std::span<const std::byte> data,
   if (data.empty()) co_return std::errc::invalid_argument;
   co_return co_await send_with(socket_, data, descriptors);
 }
+task<result<std::size_t>> unix_stream::send(std::span<const iovec> buffers,
+                                            std::span<const int> descriptors) {
+  if (op::room_in(buffers) == 0) co_return std::errc::invalid_argument;
+  co_return co_await send_with(socket_, buffers, descriptors);
+}
 task<result<unix_message>> unix_stream::receive(std::span<std::byte> buffer, std::size_t most) {
   return receive_with(socket_, buffer, most, 0);
+}
+task<result<unix_message>> unix_stream::receive(std::span<const iovec> buffers, std::size_t most) {
+  return receive_with(socket_, buffers, most, 0);
 }
 result<unix_address> unix_stream::local() const noexcept {
   return address_of(socket_calls::local_name(socket_));
@@ -145,9 +168,17 @@ task<result<std::size_t>> unix_message_socket::send(std::span<const std::byte> d
                                                     std::span<const int> descriptors) {
   return send_with(socket_, data, descriptors);
 }
+task<result<std::size_t>> unix_message_socket::send(std::span<const iovec> buffers,
+                                                    std::span<const int> descriptors) {
+  return send_with(socket_, buffers, descriptors);
+}
 task<result<unix_message>> unix_message_socket::receive(std::span<std::byte> buffer,
                                                         std::size_t most) {
   return receive_with(socket_, buffer, most, MSG_TRUNC);
+}
+task<result<unix_message>> unix_message_socket::receive(std::span<const iovec> buffers,
+                                                        std::size_t most) {
+  return receive_with(socket_, buffers, most, MSG_TRUNC);
 }
 result<unix_address> unix_message_socket::local() const noexcept {
   return address_of(socket_calls::local_name(socket_));

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cstddef>
 #include <optional>
@@ -78,6 +79,10 @@ class unix_stream : public stream_socket {
   /// Reads what is there, at least one byte, with at most `most` descriptors. A `size` of 0 is the
   /// end of the stream.
   task<result<unix_message>> receive(std::span<std::byte> buffer, std::size_t most);
+  /// The same of and into several buffers in turn. The entries are the caller's, as the buffers
+  /// are, and at most IOV_MAX: `message_size` for more.
+  task<result<std::size_t>> send(std::span<const iovec> buffers, std::span<const int> descriptors);
+  task<result<unix_message>> receive(std::span<const iovec> buffers, std::size_t most);
 
   result<unix_address> local() const noexcept;
   result<unix_address> peer() const noexcept;
@@ -102,6 +107,14 @@ class unix_message_socket {
   /// small for it: look at `truncated()`. Without an end, but for unix_seqpacket: a `length` of 0
   /// is an empty message, or that the peer is gone.
   task<result<unix_message>> receive(std::span<std::byte> buffer, std::size_t most = 0);
+
+  /// The same of and into several buffers in turn, which are one message together. The entries are
+  /// the caller's, as the buffers are, and at most IOV_MAX: `message_size` for more.
+  op::send_message send(std::span<const iovec> buffers) noexcept {
+    return {socket_, buffers, nullptr, 0, {}};
+  }
+  task<result<std::size_t>> send(std::span<const iovec> buffers, std::span<const int> descriptors);
+  task<result<unix_message>> receive(std::span<const iovec> buffers, std::size_t most = 0);
 
   result<unix_address> local() const noexcept;
   /// `not_connected` where there is none.

@@ -42,8 +42,8 @@ GYRE_TEST(ancillary, messages_carry_them_too) {
   auto ends = unix_seqpacket::pair().value();
   auto tube = gyre::pipe::create(4096).value();
   const std::array passed = {tube.read_end.number()};
-  EXPECT_EQ((co_await ends.first.send({}, passed)).value(), 0U);
-  const unix_message got = (co_await ends.second.receive({}, 1)).value();
+  EXPECT_EQ((co_await ends.first.send(bytes_of(""), passed)).value(), 0U);
+  const unix_message got = (co_await ends.second.receive(std::span<std::byte>(), 1)).value();
   EXPECT_EQ(got.length, 0U);
   EXPECT_EQ(got.descriptors.size(), 1U);
 }
@@ -86,7 +86,7 @@ GYRE_TEST(ancillary, as_many_as_the_kernel_takes_and_no_more) {
   const std::array closed = {-1};
   EXPECT_EQ((co_await ends.first.send(bytes_of("x"), closed)).error(),
             std::errc::bad_file_descriptor);
-  EXPECT_EQ((co_await ends.first.send({}, closed)).error(), std::errc::invalid_argument);
+  EXPECT_EQ((co_await ends.first.send(bytes_of(""), closed)).error(), std::errc::invalid_argument);
 }
 
 GYRE_TEST(ancillary, credentials_are_those_of_the_sender) {

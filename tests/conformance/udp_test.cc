@@ -1,8 +1,14 @@
 #include "gyre/net/udp.h"
 
+#include <sys/uio.h>
+
 #include <array>
 #include <chrono>
+#include <climits>
+#include <cstddef>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gyre/runtime/scope.h"
@@ -60,7 +66,8 @@ GYRE_TEST(udp, what_the_buffer_can_not_hold_is_reported) {
 GYRE_TEST(udp, an_empty_datagram_is_one) {
   udp_socket here = on_loopback();
   udp_socket there = on_loopback();
-  EXPECT_EQ((co_await here.send_to({}, there.local().value())).value(), 0U);
+  EXPECT_EQ((co_await here.send_to(std::span<const std::byte>(), there.local().value())).value(),
+            0U);
   std::array<std::byte, 4> buffer{};
   const received_datagram got = (co_await there.receive_from(buffer)).value();
   EXPECT_EQ(got.length, 0U);
@@ -136,6 +143,68 @@ GYRE_TEST(udp, several_datagrams_are_received_as_one) {
   const received_datagram got = (co_await there.receive_from(buffer)).value();
   EXPECT_EQ(text_of(std::span(buffer).first(got.size)), "aaaabbbbcc");
   EXPECT_EQ(got.segment, 4U);
+}
+
+/// Entries for `parts`, which are only read.
+template <std::size_t N>
+std::array<iovec, N> entries_of(const std::array<std::string_view, N>& parts) {
+  std::array<iovec, N> entries;
+  for (std::size_t i = 0; i < N; ++i)
+    entries[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+  return entries;
+}
+
+GYRE_TEST(udp, several_buffers_are_one_datagram) {
+  udp_socket here = on_loopback();
+  udp_socket there = on_loopback();
+  const auto data = entries_of(std::array<std::string_view, 3>{"one ", "", "datagram"});
+  EXPECT_EQ((co_await here.send_to(data, there.local().value())).value(), 12U);
+  std::string first(5, ' ');
+  std::string second(20, ' ');
+  const std::array<iovec, 2> buffers = {{{first.data(), 5}, {second.data(), 20}}};
+  const received_datagram got = (co_await there.receive_from(buffers)).value();
+  EXPECT_EQ(got.size, 12U);
+  EXPECT_EQ(got.length, 12U);
+  EXPECT_EQ(got.from, here.local().value());
+  EXPECT_EQ(first + second.substr(0, 7), "one datagram");
+}
+
+GYRE_TEST(udp, what_several_buffers_can_not_hold_is_reported) {
+  udp_socket here = on_loopback();
+  udp_socket there = on_loopback();
+  here.connect(there.local().value()).value();
+  (co_await here.send(entries_of(std::array<std::string_view, 2>{"too ", "long"}))).value();
+  (co_await here.send(bytes_of("next"))).value();
+  std::string first(2, ' ');
+  std::string second(3, ' ');
+  const std::array<iovec, 2> buffers = {{{first.data(), 2}, {second.data(), 3}}};
+  const received_datagram cut = (co_await there.receive_from(buffers)).value();
+  EXPECT_TRUE(cut.truncated());
+  EXPECT_EQ(cut.size, 5U);
+  EXPECT_EQ(cut.length, 8U);
+  EXPECT_EQ(first + second, "too l");
+  EXPECT_EQ((co_await there.receive_from(buffers)).value().size, 4U);
+}
+
+GYRE_TEST(udp, segments_need_not_end_where_buffers_do) {
+  udp_socket here = on_loopback();
+  udp_socket there = on_loopback();
+  const auto data = entries_of(std::array<std::string_view, 3>{"aa", "aabbbb", "cc"});
+  EXPECT_EQ((co_await here.send_segments_to(data, 4, there.local().value())).value(), 10U);
+  here.connect(there.local().value()).value();
+  EXPECT_EQ((co_await here.send_segments(data, 5)).value(), 10U);
+  std::array<std::byte, 16> buffer{};
+  for (const std::string_view expected : {"aaaa", "bbbb", "cc", "aaaab", "bbbcc"}) {
+    const received_datagram got = (co_await there.receive_from(buffer)).value();
+    EXPECT_EQ(text_of(std::span(buffer).first(got.size)), expected);
+  }
+}
+
+GYRE_TEST(udp, too_many_buffers_are_refused) {
+  udp_socket here = on_loopback();
+  const std::vector<iovec> many(IOV_MAX + 1);
+  EXPECT_EQ((co_await here.send_to(many, here.local().value())).error(), std::errc::message_size);
+  EXPECT_EQ((co_await here.receive_from(many)).error(), std::errc::message_size);
 }
 
 GYRE_TEST(udp, a_stopped_receive_loses_no_datagram) {

@@ -1,10 +1,13 @@
 #include "gyre/net/unix.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <span>
 #include <string>
 
 #include "gyre/io/descriptor.h"
@@ -139,6 +142,50 @@ GYRE_TEST(unix_sockets, a_pair_is_connected) {
   auto packets = unix_seqpacket::pair().value();
   (co_await packets.first.send(bytes_of("abcd"))).value();
   EXPECT_EQ((co_await packets.second.receive(buffer)).value().size, 4U);
+}
+
+/// A message of two parts, sent and received as such.
+template <class Socket>
+task<> exchange_in_parts(Socket& from, Socket& to, std::size_t descriptors) {
+  std::string text = "in two parts";
+  const std::array<iovec, 2> data = {{{text.data(), 3}, {text.data() + 3, 9}}};
+  const std::array<int, 2> passed = {1, 2};
+  const auto sent = co_await from.send(data, std::span(passed).first(descriptors));
+  EXPECT_EQ(sent.value(), 12U);
+  std::string received(16, ' ');
+  const std::array<iovec, 2> room = {{{received.data(), 7}, {received.data() + 7, 9}}};
+  const auto got = co_await to.receive(room, descriptors);
+  EXPECT_EQ(got.value().size, 12U);
+  EXPECT_EQ(got->length, 12U);
+  EXPECT_EQ(received.substr(0, 12), text);
+  EXPECT_EQ(got->descriptors.size(), descriptors);
+  EXPECT_FALSE(got->descriptors_lost);
+}
+
+GYRE_TEST(unix_sockets, several_buffers_are_one_message) {
+  for (const std::size_t descriptors : {0U, 2U}) {
+    auto streams = unix_stream::pair().value();
+    co_await exchange_in_parts(streams.first, streams.second, descriptors);
+    auto datagrams = unix_datagram::pair().value();
+    co_await exchange_in_parts(datagrams.first, datagrams.second, descriptors);
+    auto packets = unix_seqpacket::pair().value();
+    co_await exchange_in_parts(packets.first, packets.second, descriptors);
+  }
+}
+
+GYRE_TEST(unix_sockets, what_several_buffers_can_not_hold_is_reported) {
+  auto packets = unix_seqpacket::pair().value();
+  std::string text = "too long";
+  const std::array<iovec, 2> data = {{{text.data(), 4}, {text.data() + 4, 4}}};
+  EXPECT_EQ((co_await packets.first.send(data)).value(), 8U);
+  const std::array<iovec, 2> room = {{{text.data(), 2}, {text.data() + 2, 1}}};
+  const unix_message cut = (co_await packets.second.receive(room)).value();
+  EXPECT_TRUE(cut.truncated());
+  EXPECT_EQ(cut.size, 3U);
+  EXPECT_EQ(cut.length, 8U);
+  const std::array<iovec, 1> nothing = {{{text.data(), 0}}};
+  auto streams = unix_stream::pair().value();
+  EXPECT_EQ((co_await streams.first.send(nothing, {})).error(), std::errc::invalid_argument);
 }
 
 GYRE_TEST(unix_sockets, a_receive_is_stopped_and_closed) {
