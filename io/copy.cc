@@ -1,28 +1,49 @@
 #include "gyre/io/copy.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "gyre/io/copy_ops.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
+#include "gyre/io/poll_ops.h"
+#include "gyre/io/socket_ops.h"
 #include "gyre/io/splice_ops.h"
-#include "gyre/io/system_call.h"
+#include "gyre/io/write_ops.h"
 
 namespace gyre {
 namespace {
 
 constexpr std::uint64_t range_max = 16 << 20;  // a stop has to wait for as much
+constexpr std::uint64_t splice_max = 1 << 20;  // and for this where a pipe is refilled meanwhile
 constexpr std::size_t pipe_size = 64 << 10;
+constexpr std::size_t buffer_size = 64 << 10;
 
-bool is_stream(const struct statx& status) noexcept {
-  return S_ISSOCK(status.stx_mode) || S_ISFIFO(status.stx_mode);
+/// What a source or a sink is, and so how it is read or written.
+enum class medium { file, pipe, socket, device, other };
+
+medium medium_of(const struct statx& status) noexcept {
+  switch (status.stx_mode & S_IFMT) {
+    case S_IFREG:
+      return medium::file;
+    case S_IFIFO:
+      return medium::pipe;
+    case S_IFSOCK:
+      return medium::socket;
+    case S_IFCHR:
+      return medium::device;
+    default:
+      return medium::other;
+  }
 }
 
 bool is_same_file(const struct statx& one, const struct statx& other) noexcept {
@@ -73,59 +94,80 @@ class copying {
   std::uint64_t left() const noexcept { return options.length - done; }
   std::uint64_t source_at() const noexcept { return options.source_offset + done; }
   std::uint64_t sink_at() const noexcept { return options.sink_offset + done; }
+  /// The error of what took nothing from the source. A refusal says that the rest is to be copied
+  /// in another way.
+  std::error_code untouched_by(std::error_code error) noexcept {
+    refused = is_refusal(error);
+    return error;
+  }
 
   descriptor& source;
   descriptor& sink;
   const copy_options& options;
-  bool from_file = false;
-  bool to_file = false;
-  std::vector<std::byte> buffer;  // once it has turned out that the source can't be spliced
+  medium from = medium::other;
+  medium to = medium::other;
+  bool refused = false;
   std::uint64_t done = 0;
 };
 
-// An error that is a refusal says that the rest is to be copied in another way. So does an end at
-// once, which is what files without a size, as in /proc, have for copy_file_range.
+// An end at once is what files without a size, as in /proc, have for copy_file_range.
 task<result<void>> copy_ranges(copying& copy) {
   while (copy.left() > 0) {
     const auto moved = co_await op::copy_file_range(
         copy.source, copy.source_at(), copy.sink, copy.sink_at(), std::min(copy.left(), range_max));
-    if (!moved) co_return moved.error();
-    if (*moved == 0 && copy.done == 0) co_return std::errc::operation_not_supported;
+    if (!moved) co_return copy.untouched_by(moved.error());
+    if (*moved == 0 && copy.done == 0)
+      co_return copy.untouched_by(make_error_code(std::errc::operation_not_supported));
     if (*moved == 0) break;
     copy.done += *moved;
   }
   co_return result<void>();
 }
 
-// The pipe is empty, and takes as much as the buffer holds.
-result<std::size_t> write_to_empty(pipe& between, std::span<const std::byte> content) noexcept {
-  const int written = system_call(
-      [&] { return ::write(between.write_end.number(), content.data(), content.size()); });
-  if (written < 0) return errno_error(-written);
-  return static_cast<std::size_t>(written);
+// One of the two is a pipe.
+task<result<std::size_t>> splice_once(copying& copy) {
+  const std::uint64_t most = std::min(copy.left(), splice_max);
+  if (copy.from == medium::file)
+    co_return co_await op::splice_from_file(copy.source, copy.source_at(), copy.sink, most);
+  if (copy.to == medium::pipe)
+    co_return co_await op::splice_from_stream(copy.source, copy.sink, most);
+  if (copy.to == medium::file)
+    co_return co_await op::splice_to_file(copy.source, copy.sink, copy.sink_at(), most);
+  co_return co_await op::splice_to_socket(copy.source, copy.sink, most, false);
 }
 
-// Not every file can be spliced: those in /proc can't.
+// An operation waits for one descriptor. That the other one isn't ready is an error.
+task<result<void>> copy_directly(copying& copy) {
+  const bool to_pipe = copy.to == medium::pipe;
+  const auto not_ready = to_pipe ? std::errc::no_buffer_space : std::errc::no_message_available;
+  while (copy.left() > 0) {
+    const auto moved = co_await splice_once(copy);
+    if (moved.error() == not_ready) {
+      const auto ready =
+          co_await op::poll(to_pipe ? copy.sink : copy.source, to_pipe ? POLLOUT : POLLIN);
+      if (!ready) co_return ready.error();
+    } else if (!moved) {
+      co_return copy.untouched_by(moved.error());
+    } else if (*moved == 0) {
+      break;
+    } else {
+      copy.done += *moved;
+    }
+  }
+  co_return result<void>();
+}
+
 task<result<std::size_t>> fill(copying& copy, pipe& between) {
   const std::size_t most = std::min<std::uint64_t>(copy.left(), between.capacity());
-  if (!copy.from_file)
-    co_return co_await op::splice_from_stream(copy.source, between.write_end, most);
-  if (copy.buffer.empty()) {
-    const auto spliced =
-        co_await op::splice_from_file(copy.source, copy.source_at(), between.write_end, most);
-    if (spliced || !is_refusal(spliced.error())) co_return spliced;
-    copy.buffer.resize(between.capacity());
-  }
-  const auto part = std::span(copy.buffer).first(most);
-  const auto got = co_await op::read_at(copy.source, part, copy.source_at());
-  if (!got || *got == 0) co_return got;
-  co_return write_to_empty(between, part.first(*got));
+  if (copy.from == medium::file)
+    co_return co_await op::splice_from_file(copy.source, copy.source_at(), between.write_end, most);
+  co_return co_await op::splice_from_stream(copy.source, between.write_end, most);
 }
 
 task<result<void>> drain(copying& copy, pipe& between, std::size_t filled) {
   while (filled > 0) {
     result<std::size_t> moved = std::size_t{0};
-    if (copy.to_file)
+    if (copy.to == medium::file)
       moved = co_await op::splice_to_file(between.read_end, copy.sink, copy.sink_at(), filled);
     else
       moved = co_await op::splice_to_socket(between.read_end, copy.sink, filled, false);
@@ -136,17 +178,85 @@ task<result<void>> drain(copying& copy, pipe& between, std::size_t filled) {
   co_return result<void>();
 }
 
-task<result<void>> copy_spliced(copying& copy) {
+task<result<void>> copy_through_a_pipe(copying& copy) {
   auto between = pipe::create(pipe_size);
   if (!between) co_return between.error();
   while (copy.left() > 0) {
     const auto filled = co_await fill(copy, *between);
-    if (!filled) co_return filled.error();
+    if (!filled) co_return copy.untouched_by(filled.error());
     if (*filled == 0) break;
     if (const auto drained = co_await drain(copy, *between, *filled); !drained)
       co_return drained.error();
   }
   co_return result<void>();
+}
+
+task<result<void>> copy_in_the_kernel(copying& copy) {
+  if (copy.from == medium::device || copy.to == medium::device)
+    co_return copy.untouched_by(make_error_code(std::errc::operation_not_supported));
+  if (copy.from == medium::pipe || copy.to == medium::pipe) co_return co_await copy_directly(copy);
+  if (copy.from == medium::file && copy.to == medium::file) {
+    const auto copied = co_await copy_ranges(copy);
+    if (copied || !std::exchange(copy.refused, false)) co_return copied;
+  }
+  co_return co_await copy_through_a_pipe(copy);
+}
+
+task<result<std::size_t>> read_some(copying& copy, std::span<std::byte> buffer) {
+  if (copy.from == medium::file)
+    co_return co_await op::read_at(copy.source, buffer, copy.source_at());
+  if (copy.from == medium::socket) co_return co_await op::recv(copy.source, buffer);
+  co_return co_await op::read(copy.source, buffer);
+}
+
+task<result<void>> write_all(copying& copy, std::span<const std::byte> content) {
+  if (copy.to == medium::file) co_return co_await op::write_at(copy.sink, content, copy.sink_at());
+  if (copy.to == medium::socket) co_return co_await op::send_all(copy.sink, content);
+  while (!content.empty()) {
+    const auto written = co_await op::write(copy.sink, content);
+    if (!written) co_return written.error();
+    if (*written == 0) co_return std::errc::io_error;  // would be tried for ever
+    content = content.subspan(*written);
+  }
+  co_return result<void>();
+}
+
+task<result<void>> copy_through_memory(copying& copy) {
+  // Gyre may have got it from elsewhere, as the standard streams.
+  std::optional<nonblocking_for_now> source_meanwhile;
+  if (copy.from == medium::pipe || copy.from == medium::device)
+    source_meanwhile.emplace(copy.source);
+  std::vector<std::byte> buffer(buffer_size);
+  while (copy.left() > 0) {
+    const auto part = std::span(buffer).first(std::min<std::uint64_t>(copy.left(), buffer.size()));
+    const auto got = co_await read_some(copy, part);
+    if (!got) co_return got.error();
+    if (*got == 0) break;
+    if (const auto written = co_await write_all(copy, part.first(*got)); !written)
+      co_return written.error();
+    copy.done += *got;
+  }
+  co_return result<void>();
+}
+
+task<result<void>> copy_somehow(copying& copy) {
+  const auto copied = co_await copy_in_the_kernel(copy);
+  if (copied || !copy.refused) co_return copied;
+  co_return co_await copy_through_memory(copy);
+}
+
+/// What can't be copied whatever the way.
+result<void> check_both(const copying& copy, const struct statx& source, const struct statx& sink) {
+  if (copy.from == medium::other || copy.to == medium::other)
+    return std::errc::operation_not_supported;
+  if (copy.to == medium::file && (fcntl(copy.sink.number(), F_GETFL) & O_APPEND) != 0)
+    return std::errc::invalid_argument;
+  if (copy.from == copy.to && is_same_file(source, sink)) {
+    if (copy.from == medium::pipe) return std::errc::invalid_argument;
+    if (copy.from == medium::file && overlaps(copy.options, source.stx_size))
+      return std::errc::invalid_argument;
+  }
+  return {};
 }
 
 }  // namespace
@@ -157,26 +267,15 @@ task<result<std::uint64_t>> copy(descriptor& source, descriptor& sink, copy_opti
   const auto to = co_await op::fstat(sink);
   if (!to) co_return to.error();
   copying progress(source, sink, options);
-  progress.from_file = S_ISREG(from->stx_mode);
-  progress.to_file = S_ISREG(to->stx_mode);
-  if ((!progress.from_file && !is_stream(*from)) || (!progress.to_file && !S_ISSOCK(to->stx_mode)))
-    co_return std::errc::operation_not_supported;
-
-  if (progress.to_file && (fcntl(sink.number(), F_GETFL) & O_APPEND) != 0)
-    co_return std::errc::invalid_argument;
-  if (progress.from_file && progress.to_file) {
-    if (is_same_file(*from, *to) && overlaps(options, from->stx_size))
-      co_return std::errc::invalid_argument;
-    const auto copied = co_await copy_ranges(progress);
-    if (copied) co_return progress.done;
-    if (!is_refusal(copied.error())) co_return copied.error();
-  }
+  progress.from = medium_of(*from);
+  progress.to = medium_of(*to);
+  if (const auto good = check_both(progress, *from, *to); !good) co_return good.error();
   result<void> copied;
-  if (progress.to_file) {
-    copied = co_await copy_spliced(progress);
+  if (progress.to == medium::file) {
+    copied = co_await copy_somehow(progress);
   } else {
     const nonblocking_for_now sink_meanwhile(sink);
-    copied = co_await copy_spliced(progress);
+    copied = co_await copy_somehow(progress);
   }
   if (!copied) co_return copied.error();
   co_return progress.done;
