@@ -18,6 +18,7 @@
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/scope.h"
+#include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
 #include "gyre/runtime/with_timeout.h"
@@ -33,7 +34,7 @@ constexpr bool none_is_an_aggregate = (!std::is_aggregate_v<Types> && ...);
 
 static_assert(none_is_an_aggregate<task<>, task<int>, task<result<int>>, task<int>::awaiter,
                                    result<int>, result<void>, sleep, yield, event::waiter,
-                                   timed_operation<op::recv>, timed_task<int>>);
+                                   timed_operation<op::recv>, timed_task<int>, shielded_task<int>>);
 static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::send_all, op::recvmsg,
                                    op::sendmsg_all, op::accept, op::connect, op::openat2,
                                    op::read_at, op::read, op::fstat, op::poll, op::splice_from_file,
