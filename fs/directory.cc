@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "gyre/fs/entry_path.h"
 #include "gyre/fs/open_at.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/path_ops.h"
@@ -38,17 +39,12 @@ class entry {
 /// Where `path` ends. There is no RESOLVE_BENEATH but for opening, so all of the path but its last
 /// name is opened; the calls that are for names don't follow that.
 task<result<entry>> entry_beneath(descriptor& start, std::string path) {
-  if (has_nul(path)) co_return std::errc::invalid_argument;
-  if (path.empty()) co_return std::errc::no_such_file_or_directory;
-  if (path.front() == '/') co_return std::errc::cross_device_link;
-  const std::size_t slash = path.rfind('/');
-  std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
-  if (name.empty() || name == "." || name == "..") co_return std::errc::invalid_argument;
-  if (slash == std::string::npos) co_return entry(start, std::move(name));
-  path.resize(slash);
-  auto parent = co_await open_at(start, path, O_PATH | O_DIRECTORY, 0, beneath);
+  auto split = entry_path::of(std::move(path));
+  if (!split) co_return split.error();
+  if (!split->has_parent()) co_return entry(start, split->name());
+  auto parent = co_await open_at(start, split->parent(), O_PATH | O_DIRECTORY, 0, beneath);
   if (!parent) co_return parent.error();
-  co_return entry(*std::move(parent), std::move(name));
+  co_return entry(*std::move(parent), split->name());
 }
 
 unsigned flags_of(rename_rule rule) noexcept {
