@@ -5,6 +5,7 @@
 
 #include "gyre/fs/file.h"
 #include "gyre/io/descriptor.h"
+#include "gyre/io/space_ops.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/task.h"
 
@@ -74,6 +75,10 @@ class directory {
   task<result<void>> link_beneath(std::string from, std::string to) {
     return link_beneath(std::move(from), *this, std::move(to));
   }
+
+  /// Returns when the names that were made, removed and renamed in this very directory are on the
+  /// disk, see fsync(2). After an error they may be lost: the next success says nothing about them.
+  op::fsync sync() noexcept { return {descriptor_, op::fsync::what::all}; }
 
   task<result<void>> close() { return descriptor_.close(); }
 

@@ -84,6 +84,10 @@ class file {
   }
 
   task<result<file_status>> status();
+  /// Sets the permission bits, see fchmod(2); no umask applies.
+  op::fchmod change_mode(unsigned mode) noexcept { return {descriptor_, mode}; }
+  /// Gives the file to others, see fchown(2); -1 leaves the owner or the group as it is.
+  op::fchown change_owner(uid_t owner, gid_t group) noexcept { return {descriptor_, owner, group}; }
   task<result<void>> close() { return descriptor_.close(); }
 
   descriptor& opened() noexcept { return descriptor_; }

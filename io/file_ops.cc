@@ -124,9 +124,21 @@ result<struct statx> fstat::await_resume() noexcept {
   return status_;
 }
 
+constinit const operation_kind fchmod::kind("fchmod", "fchmod(2)", awaited_thing::device,
+                                            ring_policy::offload);
+int fchmod::perform() noexcept {
+  return system_call([this] { return ::fchmod(fd_, mode_); });
+}
+
+constinit const operation_kind fchown::kind("fchown", "fchown(2)", awaited_thing::device,
+                                            ring_policy::offload);
+int fchown::perform() noexcept {
+  return system_call([this] { return ::fchown(fd_, owner_, group_); });
+}
+
 std::span<const operation_kind* const> file_operations() noexcept {
   static constexpr const operation_kind* all[] = {&openat2::kind, &read_at::kind, &read::kind,
-                                                  &fstat::kind};
+                                                  &fstat::kind,   &fchmod::kind,  &fchown::kind};
   return all;
 }
 

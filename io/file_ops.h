@@ -104,6 +104,41 @@ class [[nodiscard]] fstat final : public operation {
   struct statx status_;
 };
 
+/// fchmod(2). The umask does not apply.
+class [[nodiscard]] fchmod final : public operation {
+ public:
+  static const operation_kind kind;
+
+  fchmod(descriptor& file, unsigned mode) noexcept
+      : operation(kind, &file.users()), fd_(file.number()), mode_(mode) {}
+  result<void> await_resume() noexcept { return outcome_void(); }
+
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+
+ private:
+  int fd_;
+  unsigned mode_;
+};
+
+/// fchown(2): -1 leaves the owner or the group as it is.
+class [[nodiscard]] fchown final : public operation {
+ public:
+  static const operation_kind kind;
+
+  fchown(descriptor& file, uid_t owner, gid_t group) noexcept
+      : operation(kind, &file.users()), fd_(file.number()), owner_(owner), group_(group) {}
+  result<void> await_resume() noexcept { return outcome_void(); }
+
+  int perform() noexcept override;
+  readiness ready_when() const noexcept override { return readiness::none(); }
+
+ private:
+  int fd_;
+  uid_t owner_;
+  gid_t group_;
+};
+
 /// All kinds of this header.
 std::span<const operation_kind* const> file_operations() noexcept;
 

@@ -77,6 +77,29 @@ GYRE_TEST(paths, directories_are_made_and_removed) {
   EXPECT_FALSE(exists(place, "new"));
 }
 
+GYRE_TEST(paths, a_directory_is_synced) {
+  const temporary_directory place;
+  directory root = co_await root_of(place);
+  (co_await root.make_directory_beneath("new")).value();
+  EXPECT_TRUE(co_await root.sync());
+}
+
+GYRE_TEST(paths, a_file_gets_another_mode_and_owner) {
+  const temporary_directory place;
+  place.write("file", bytes_of("content"));
+  directory root = co_await root_of(place);
+  file opened = (co_await root.open_beneath("file", O_RDONLY)).value();
+  EXPECT_TRUE(co_await opened.change_mode(0666));
+  EXPECT_EQ((co_await opened.status()).value().raw().stx_mode & 07777, 0666);
+  const auto before = (co_await opened.status()).value();
+  EXPECT_TRUE(co_await opened.change_owner(before.raw().stx_uid, static_cast<gid_t>(-1)));
+  EXPECT_EQ((co_await opened.status()).value().raw().stx_gid, before.raw().stx_gid);
+  file kernels = (co_await file::open("/proc/self/comm", O_RDONLY)).value();
+  EXPECT_EQ((co_await kernels.change_mode(0600)).error(), std::errc::operation_not_permitted);
+  (co_await opened.close()).value();
+  EXPECT_EQ((co_await opened.change_owner(0, 0)).error(), std::errc::bad_file_descriptor);
+}
+
 GYRE_TEST(paths, files_are_removed) {
   const temporary_directory place;
   place.make_directory("sub");

@@ -5,6 +5,7 @@
 
 #include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
+#include "gyre/fs/replacement.h"
 #include "gyre/io/descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
@@ -42,8 +43,8 @@ static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::sen
 static_assert(
     none_is_an_aggregate<descriptor, pipe, signals, tcp_stream, tcp_listener,
                          tcp_listener::accept_stream, file, directory, file_status, endpoint>);
-static_assert(none_is_an_aggregate<run_options, uring_options, ring_size, listen_options, readiness,
-                                   backend_counters, loop_counters>);
+static_assert(none_is_an_aggregate<run_options, uring_options, replacement_options, ring_size,
+                                   listen_options, readiness, backend_counters, loop_counters>);
 
 template <class... Types>
 constexpr bool all_stay_where_they_are =
@@ -60,8 +61,8 @@ constexpr bool all_only_move =
 static_assert(
     all_stay_where_they_are<op::recv, op::send_all, op::accept, op::openat2, sleep, event,
                             event::waiter, scope, loop, operation, timer, message, users_left>);
-static_assert(
-    all_only_move<task<>, task<int>, descriptor, tcp_stream, tcp_listener, file, directory>);
+static_assert(all_only_move<task<>, task<int>, descriptor, tcp_stream, tcp_listener, file,
+                            directory, replacement>);
 
 // Two are equal, or they are told apart by what they are.
 static_assert(std::is_trivially_copyable_v<endpoint>);
