@@ -59,8 +59,7 @@ loop* loop::current_or_null() noexcept {
 
 bool loop::submit(operation& operation) noexcept {
   if (!backend_->submit(operation)) return false;
-  if (immediate_left_-- > 0) return true;
-  // I/O that is always ready must not keep the loop from everybody else.
+  if (take_immediate()) return true;
   make_ready(*operation.waiter());
   return false;
 }
@@ -78,12 +77,14 @@ void loop::post(message& message) noexcept {
   inbox_.rang();
 }
 
+// What ended at once counts too: a turn is over soon, however much each coroutine got done in it.
 void loop::run_ready() {
-  for (int left = resumes_max; left > 0 && !ready_.empty(); --left) {
+  for (int left = resumes_max; left > 0 && !ready_.empty();) {
     hops_left_ = hops_max;
     immediate_left_ = immediate_max;
     ++counters_.resumed;
     ready_.pop().handle_.resume();
+    left -= 1 + immediate_max - immediate_left_;
     while (retired_) {
       retired* ended = std::exchange(retired_, retired_->next_retired_);
       ended->destroy();

@@ -62,6 +62,11 @@ class loop {
   /// the ready queue instead, so that the stack stays bounded.
   bool take_hop() noexcept { return hops_left_-- > 0; }
 
+  /// Counts a wait that ends without suspending; false once its task must let others run instead,
+  /// so that what is always ready doesn't keep the loop from everybody else. At most 32 in a row,
+  /// and they count for a turn as the resumed coroutines do.
+  bool take_immediate() noexcept { return immediate_left_-- > 0; }
+
   /// Hands `operation` to the backend; true when its result is there already.
   bool submit(operation& operation) noexcept;
 

@@ -61,6 +61,45 @@ TEST(operation, that_has_its_result_at_once_gives_way_to_others_from_time_to_tim
   }));
 }
 
+TEST(operation, that_has_its_result_at_once_leaves_time_to_each_of_many_others) {
+  fake_world world;
+  world.kernel.at_once = true;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      int turns = 0;
+      for (int i = 0; i < 10; ++i)
+        children.spawn([&]() -> task<> {
+          for (int turn = 0; turn < 10; ++turn, ++turns) co_await yield();
+        });
+      int operations = 0;
+      for (; turns < 100; ++operations) (void)co_await request();
+      EXPECT_LE(operations, 12 * 33);
+    });
+  }));
+}
+
+// As long as it takes on many a machine to read what is in the cache.
+TEST(operation, that_has_its_result_at_once_makes_timers_no_later_than_a_millisecond) {
+  using namespace std::chrono_literals;
+  fake_world world;
+  world.kernel.at_once = true;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      const auto deadline = world.home.now() + 10ms;
+      bool over = false;
+      children.spawn([&, deadline]() -> task<> {
+        (void)co_await sleep_until(deadline);
+        over = true;
+      });
+      while (!over) {
+        (void)co_await request();
+        world.kernel.advance(500ns);
+      }
+      EXPECT_LT(world.home.now() - deadline, 1ms);
+    });
+  }));
+}
+
 TEST(operation, is_not_submitted_once_its_task_was_stopped) {
   fake_world world;
   world.run(invoke([&]() -> task<> {
