@@ -61,16 +61,23 @@ sleep sleep_for(std::chrono::duration<Rep, Period> span) noexcept {
   return sleep(saturating_add(loop::current().now(), saturating_nanoseconds(span)));
 }
 
-/// Lets every other task that is ready run first.
+/// Lets every other task that is ready run once. Gives whether to go on: false once the task has
+/// been asked to stop, which ends no yield, so that what does its last work yields all the same.
+///
+///     while (more() && co_await gyre::yield()) do_some();
 class [[nodiscard]] yield {
  public:
   yield() noexcept {}
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
   void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    awaiting.promise().chain().home().make_ready(awaiting.promise());
+    chain_ = &awaiting.promise().chain();
+    chain_->home().make_ready(awaiting.promise());
   }
-  void await_resume() const noexcept {}
+  bool await_resume() const noexcept { return !chain_->stop_requested(); }
+
+ private:
+  const await_chain* chain_ = nullptr;
 };
 
 }  // namespace gyre

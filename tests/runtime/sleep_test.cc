@@ -154,6 +154,24 @@ TEST(yield, lets_every_other_ready_task_run_first) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 0, 1, 2}));
 }
 
+TEST(yield, tells_when_the_task_was_stopped) {
+  fake_world world;
+  int rounds = 0;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        while (co_await yield()) ++rounds;
+        EXPECT_FALSE(co_await yield());
+      });
+      for (int i = 0; i < 10; ++i) EXPECT_TRUE(co_await yield());
+      children.request_stop();
+    });
+    EXPECT_TRUE(co_await yield());
+  }));
+  EXPECT_GE(rounds, 8);
+  EXPECT_LE(rounds, 10);
+}
+
 TEST(yield, goes_on_when_the_task_is_stopped) {
   fake_world world;
   int yields = 0;
