@@ -55,6 +55,11 @@ class await_chain {
   void request_stop() noexcept {
     if (stop_requested_) return;
     stop_requested_ = true;
+    interrupt();
+  }
+
+  /// Asks only what the chain waits for now to end early; what comes after it is as ever.
+  void interrupt() noexcept {
     if (waiting_for_) waiting_for_->request_stop();
   }
 

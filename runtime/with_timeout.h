@@ -1,15 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <type_traits>
 #include <utility>
 
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/awaitable.h"
 #include "gyre/runtime/loop.h"
-#include "gyre/runtime/operation.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/task.h"
 #include "gyre/runtime/time.h"
@@ -33,46 +32,56 @@ timed_result<T> judge_deadline(T outcome, bool expired, bool stopped) {
 
 }  // namespace detail
 
-/// An operation with a deadline; see `with_deadline`. It refers to the operation, and can be
-/// awaited only in the expression that made both.
-template <std::derived_from<operation> Operation>
-class [[nodiscard]] timed_operation {
+/// One wait with a deadline: of an operation, an event, a scope; see `with_deadline`. It refers to
+/// what is awaited, and can be awaited only in the expression that made both.
+template <class Wait>
+class [[nodiscard]] timed_wait {
  public:
-  timed_operation(Operation& operation, steady_time deadline) noexcept
-      : operation_(operation), deadline_(deadline) {}
+  timed_wait(Wait& wait, steady_time deadline) noexcept : wait_(wait), deadline_(deadline) {}
 
   class awaiter final : private timer {
    public:
-    awaiter(Operation& operation, steady_time deadline) noexcept
-        : operation_(operation), deadline_(deadline) {}
+    awaiter(Wait& wait, steady_time deadline) noexcept : wait_(wait), deadline_(deadline) {}
 
-    bool await_ready() const noexcept { return false; }
+    bool await_ready() noexcept { return wait_.await_ready(); }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+    auto await_suspend(std::coroutine_handle<Promise> awaiting) {
       chain_ = &awaiting.promise().chain();
       if (!chain_->stop_requested() && deadline_ != never) chain_->home().arm(*this, deadline_);
-      return operation_.start(awaiting.promise());
+      try {
+        return wait_.await_suspend(awaiting);
+      } catch (...) {
+        chain_->home().disarm(*this);
+        throw;
+      }
     }
-    auto await_resume() {
-      chain_->home().disarm(*this);
-      return detail::judge_deadline(operation_.await_resume(), expired_, chain_->stop_requested());
+    detail::timed_result<decltype(std::declval<Wait&>().await_resume())> await_resume() {
+      if (chain_) chain_->home().disarm(*this);
+      const bool stopped = chain_ && chain_->stop_requested();
+      if constexpr (std::is_void_v<decltype(wait_.await_resume())>) {
+        wait_.await_resume();
+        if (expired_ && !stopped) return std::errc::timed_out;
+        return {};
+      } else {
+        return detail::judge_deadline(wait_.await_resume(), expired_, stopped);
+      }
     }
 
    private:
     void fired() noexcept override {
       expired_ = true;
-      operation_.request_stop();
+      chain_->interrupt();
     }
 
-    Operation& operation_;
+    Wait& wait_;
     steady_time deadline_;
     await_chain* chain_ = nullptr;
     bool expired_ = false;
   };
-  awaiter operator co_await() && noexcept { return awaiter(operation_, deadline_); }
+  awaiter operator co_await() && noexcept { return awaiter(wait_, deadline_); }
 
  private:
-  Operation& operation_;
+  Wait& wait_;
   steady_time deadline_;
 };
 
@@ -121,17 +130,19 @@ class [[nodiscard]] timed_task final : private suspension, private timer, privat
   bool expired_ = false;
 };
 
-/// Awaits `operation` until `deadline` at the latest. When that passes first the operation is
-/// cancelled and awaited to its end: what it got until then is delivered, so no byte and no
-/// connection is lost; if it got nothing the result is `timed_out`. The timer costs nothing but two
-/// links; the kernel sees it only when it fires.
+/// Awaits `wait`, an operation or another of the library's waits, until `deadline` at the latest.
+/// When that passes first it is cancelled and awaited to its end: what it got until then is
+/// delivered, so no byte and no connection is lost; if it got nothing the result is `timed_out`.
+/// What gives nothing gives a `result<void>` instead, `timed_out` whenever the deadline passed
+/// first. The timer costs nothing but two links; the kernel sees it only when it fires.
 ///
 ///     auto got = co_await gyre::with_timeout(stream.read_some(buffer), 5s);
 ///
-/// `operation` must be part of the same co_await expression.
-template <std::derived_from<operation> Operation>
-timed_operation<Operation> with_deadline(Operation&& operation, steady_time deadline) noexcept {
-  return {operation, deadline};
+/// `wait` must be part of the same co_await expression.
+template <awaitable Wait>
+  requires(std::is_base_of_v<suspension, std::remove_cvref_t<Wait>>)
+timed_wait<std::remove_cvref_t<Wait>> with_deadline(Wait&& wait, steady_time deadline) noexcept {
+  return {wait, deadline};
 }
 
 /// Awaits `work` until `deadline` at the latest; then it is asked to stop, and awaited to its end.
@@ -143,11 +154,19 @@ timed_task<T> with_deadline(task<T> work, steady_time deadline) noexcept {
   return {std::move(work), deadline};
 }
 
+/// The same with anything else that can be awaited, in a task of its own.
+template <awaitable Awaitable>
+  requires(!detail::is_task<std::remove_cvref_t<Awaitable>> &&
+           !std::is_base_of_v<suspension, std::remove_cvref_t<Awaitable>>)
+auto with_deadline(Awaitable&& awaited, steady_time deadline) {
+  return with_deadline(detail::as_task(std::forward<Awaitable>(awaited)), deadline);
+}
+
 /// `with_deadline` with the moment that lies `span` ahead.
 template <class Awaitable, class Rep, class Period>
-auto with_timeout(Awaitable&& awaitable, std::chrono::duration<Rep, Period> span) noexcept {
+auto with_timeout(Awaitable&& awaited, std::chrono::duration<Rep, Period> span) {
   const steady_time now = loop::current().now();
-  return with_deadline(std::forward<Awaitable>(awaitable),
+  return with_deadline(std::forward<Awaitable>(awaited),
                        saturating_add(now, saturating_nanoseconds(span)));
 }
 

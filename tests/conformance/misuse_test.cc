@@ -69,8 +69,8 @@ template <class Awaitable>
 concept awaitable_later = requires(Awaitable kept) { kept.operator co_await(); };
 
 // It refers to a temporary: kept in a variable it would dangle.
-static_assert(awaitable_where_it_was_made<timed_operation<op::recv>>);
-static_assert(!awaitable_later<timed_operation<op::recv>>);
+static_assert(awaitable_where_it_was_made<timed_wait<op::recv>>);
+static_assert(!awaitable_later<timed_wait<op::recv>>);
 
 }  // namespace
 }  // namespace gyre::conformance

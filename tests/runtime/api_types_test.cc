@@ -35,7 +35,7 @@ constexpr bool none_is_an_aggregate = (!std::is_aggregate_v<Types> && ...);
 
 static_assert(none_is_an_aggregate<task<>, task<int>, task<result<int>>, task<int>::awaiter,
                                    result<int>, result<void>, sleep, yield, event::waiter,
-                                   timed_operation<op::recv>, timed_task<int>, shielded_task<int>>);
+                                   timed_wait<op::recv>, timed_task<int>, shielded_task<int>>);
 static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::send_all, op::recvmsg,
                                    op::sendmsg_all, op::accept, op::connect, op::openat2,
                                    op::read_at, op::read, op::fstat, op::poll, op::splice_from_file,

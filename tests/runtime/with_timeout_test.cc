@@ -212,5 +212,79 @@ TEST(with_timeout, counts_the_shortest_of_many) {
   }));
 }
 
+TEST(with_timeout, goes_around_any_wait) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    event happened;
+    EXPECT_EQ((co_await with_timeout(happened.wait(), 1s)).error(), std::errc::timed_out);
+    EXPECT_EQ((co_await with_timeout(sleep_for(2s), 1s)).error(), std::errc::timed_out);
+    EXPECT_TRUE(co_await with_timeout(sleep_for(1s), 2s));
+    happened.set();
+    EXPECT_TRUE(co_await with_timeout(happened.wait(), 1s));
+    EXPECT_TRUE((co_await with_timeout(yield(), 1s)).value());
+    auto wait = happened.wait();
+    EXPECT_TRUE(co_await with_deadline(wait, world.home.now()));
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+  }));
+}
+
+TEST(with_timeout, goes_around_another_timeout) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto start = world.home.now();
+    EXPECT_EQ((co_await with_timeout(with_timeout(request(), 5s), 1s)).error(),
+              std::errc::timed_out);
+    EXPECT_EQ((co_await with_timeout(with_timeout(request(), 1s), 5s)).error(),
+              std::errc::timed_out);
+    EXPECT_LT(world.home.now() - start, 3s);
+  }));
+}
+
+TEST(with_timeout, stops_all_of_a_scope_at_the_deadline) {
+  fake_world world;
+  int stopped = 0;
+  world.run(invoke([&]() -> task<> {
+    const auto body = [&](scope& children) -> task<> {
+      for (int i = 0; i < 3; ++i)
+        children.spawn([&]() -> task<> { stopped += !co_await sleep_for(1h); });
+      co_return;
+    };
+    EXPECT_EQ((co_await with_timeout(with_scope(body), 1s)).error(), std::errc::timed_out);
+    EXPECT_EQ(stopped, 3);
+    EXPECT_TRUE(co_await with_timeout(with_scope([](scope&) -> task<> { co_return; }), 1s));
+  }));
+}
+
+TEST(with_timeout, around_a_scope_whose_body_never_began_leaves_no_timer) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto body = [](scope&) -> task<> { throw std::runtime_error("at once"); };
+    bool failed = false;
+    try {
+      (void)co_await with_timeout(with_scope(body), 1s);
+    } catch (const std::runtime_error&) {
+      failed = true;
+    }
+    EXPECT_TRUE(failed);
+    EXPECT_EQ(world.home.timers_armed(), 0U);
+  }));
+}
+
+TEST(with_timeout, around_a_wait_tells_a_stop_from_the_deadline) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    event never_set;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        for (int i = 0; i < 2; ++i)
+          EXPECT_EQ((co_await with_timeout(never_set.wait(), 2s)).error(),
+                    std::errc::operation_canceled);
+      });
+      (void)co_await sleep_for(1s);
+      children.request_stop();
+    });
+  }));
+}
+
 }  // namespace
 }  // namespace gyre::testing_runtime
