@@ -48,7 +48,10 @@ namespace detail {
 
 template <class Awaitable>
 task<await_result<Awaitable>> await_in_task(Awaitable&& awaited) {
-  co_return co_await std::forward<Awaitable>(awaited);
+  if constexpr (requires { std::forward<Awaitable>(awaited).operator co_await(); })
+    co_return co_await std::forward<Awaitable>(awaited).operator co_await();
+  else
+    co_return co_await awaited;  // g++ would move from it, were it not an lvalue
 }
 
 template <class T>

@@ -30,6 +30,8 @@ class task_promise_value : public promise_base {
     if (outcome_.index() == 2) std::rethrow_exception(std::get<2>(std::move(outcome_)));
     return std::get<1>(std::move(outcome_));
   }
+  /// The exception that it ended with, or null.
+  const std::exception_ptr* failure() const noexcept { return std::get_if<2>(&outcome_); }
 
  private:
   std::variant<std::monostate, T, std::exception_ptr> outcome_;
@@ -44,6 +46,7 @@ class task_promise_value<void> : public promise_base {
     if (failure_) [[unlikely]]
       std::rethrow_exception(std::move(failure_));
   }
+  const std::exception_ptr* failure() const noexcept { return failure_ ? &failure_ : nullptr; }
 
  private:
   std::exception_ptr failure_;

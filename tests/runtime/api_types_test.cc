@@ -22,6 +22,8 @@
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
+#include "gyre/runtime/when_all.h"
+#include "gyre/runtime/when_any.h"
 #include "gyre/runtime/with_timeout.h"
 
 // The rules that keep g++ 12 from destroying temporaries twice, and that keep what the kernel uses
@@ -33,9 +35,11 @@ namespace {
 template <class... Types>
 constexpr bool none_is_an_aggregate = (!std::is_aggregate_v<Types> && ...);
 
-static_assert(none_is_an_aggregate<task<>, task<int>, task<result<int>>, task<int>::awaiter,
-                                   result<int>, result<void>, sleep, yield, event::waiter,
-                                   timed_wait<op::recv>, timed_task<int>, shielded_task<int>>);
+static_assert(none_is_an_aggregate<
+              task<>, task<int>, task<result<int>>, task<int>::awaiter, result<int>, result<void>,
+              sleep, yield, event::waiter, timed_wait<op::recv>, timed_task<int>,
+              shielded_task<int>, when_all_awaiter<int>, when_all_range_awaiter<int>,
+              when_any_awaiter<int>, when_any_range_awaiter<int>, first_of<int>>);
 static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::send_all, op::recvmsg,
                                    op::sendmsg_all, op::accept, op::connect, op::openat2,
                                    op::read_at, op::read, op::fstat, op::poll, op::splice_from_file,

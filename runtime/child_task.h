@@ -1,0 +1,195 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/awaitable.h"
+#include "gyre/runtime/check.h"
+#include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/promise.h"
+#include "gyre/runtime/task.h"
+
+namespace gyre::detail {
+
+/// `void` as a value, where there has to be one.
+template <class T>
+using value_or_nothing = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+/// One of several tasks that are awaited together. Each is a chain of its own, so that it can wait,
+/// and be stopped, beside the others; it tells `Owner` when it has ended.
+template <class T, class Owner>
+class child_task final : public await_chain {
+ public:
+  child_task(task<T>&& work, loop& home) noexcept : await_chain(home), work_(std::move(work)) {}
+  explicit child_task(task<T>&& work) noexcept : child_task(std::move(work), loop::current()) {}
+
+  /// Starts it at the loop's next turn.
+  void begin(Owner& owner, bool stopped) noexcept {
+    owner_ = &owner;
+    auto& coroutine = work_.coroutine();
+    coroutine.begin_chain(*this, nullptr);
+    if (stopped) request_stop();
+    home().make_ready(coroutine);
+  }
+
+  value_or_nothing<T> take() {
+    if constexpr (std::is_void_v<T>) {
+      work_.coroutine().take();
+      return {};
+    } else {
+      return work_.coroutine().take();
+    }
+  }
+
+ private:
+  void finished() noexcept override { owner_->ended(*this, work_.coroutine().failure()); }
+
+  Owner* owner_ = nullptr;
+  task<T> work_;
+};
+
+/// Any number of children, which stay where they are, in blocks from the frame pool: so they cost
+/// no allocation each, and none of the heap in a steady state.
+template <class Child>
+class child_list {
+ public:
+  /// `expected` is how many there will be, as far as that is known.
+  explicit child_list(std::size_t expected) noexcept : expected_(expected) {}
+  child_list(const child_list&) = delete;
+  child_list& operator=(const child_list&) = delete;
+  ~child_list() {
+    while (block* each = first_) {
+      first_ = each->next;
+      std::destroy_n(each->children(), each->used);
+      frame_pool::deallocate(each, block::bytes(each->capacity));
+    }
+  }
+
+  template <class... Arguments>
+  void emplace_back(Arguments&&... arguments) {
+    if (!last_ || last_->used == last_->capacity) add_block();
+    std::construct_at(last_->children() + last_->used, std::forward<Arguments>(arguments)...);
+    ++last_->used;
+    ++size_;
+  }
+
+  std::size_t size() const noexcept { return size_; }
+
+  template <class Function>
+  void for_each(Function function) {
+    for (block* each = first_; each; each = each->next)
+      for (std::size_t i = 0; i < each->used; ++i) function(each->children()[i]);
+  }
+
+ private:
+  class block {
+   public:
+    explicit block(std::size_t capacity) noexcept : capacity(capacity) {}
+    static constexpr std::size_t offset =
+        (sizeof(void*) + 2 * sizeof(std::size_t) + alignof(Child) - 1) / alignof(Child) *
+        alignof(Child);
+    static constexpr std::size_t bytes(std::size_t capacity) noexcept {
+      return offset + capacity * sizeof(Child);
+    }
+    Child* children() noexcept {
+      return reinterpret_cast<Child*>(reinterpret_cast<std::byte*>(this) + offset);
+    }
+
+    block* next = nullptr;
+    std::size_t capacity;
+    std::size_t used = 0;
+  };
+  static constexpr std::size_t unexpected = 8;
+  static constexpr std::size_t capacity_max = (4096 - block::offset) / sizeof(Child);
+
+  void add_block() {
+    const std::size_t wanted = expected_ > size_ ? expected_ - size_ : unexpected + size_;
+    const std::size_t capacity = wanted < capacity_max ? wanted : capacity_max;
+    block* added = ::new (frame_pool::allocate(block::bytes(capacity))) block(capacity);
+    (last_ ? last_->next : first_) = added;
+    last_ = added;
+  }
+
+  block* first_ = nullptr;
+  block* last_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t expected_;
+};
+
+/// A range that tasks can be moved out of: one that is given away, or a view.
+template <class Tasks>
+concept task_range =
+    std::ranges::input_range<Tasks> &&
+    (!std::is_lvalue_reference_v<Tasks> || std::ranges::view<std::remove_cvref_t<Tasks>>) &&  //
+    is_task<std::ranges::range_value_t<Tasks>>;
+
+template <task_range Tasks>
+using range_task_value = typename std::ranges::range_value_t<Tasks>::value_type;
+
+template <class Child, class Tasks>
+void take_tasks(Tasks& tasks, child_list<Child>& children) {
+  loop& home = loop::current();
+  for (auto each = std::ranges::begin(tasks); each != std::ranges::end(tasks); ++each)
+    children.emplace_back(std::ranges::iter_move(each), home);
+}
+
+template <class Tasks>
+std::size_t size_hint(Tasks& tasks) noexcept {
+  if constexpr (std::ranges::sized_range<Tasks>)
+    return std::ranges::size(tasks);
+  else
+    return 0;
+}
+
+/// The wait for children that have begun together, until all have ended.
+class children_wait : public suspension {
+ public:
+  void request_stop() noexcept final {
+    if (std::exchange(stop_requested_, true)) return;
+    stop_children();
+  }
+
+ protected:
+  children_wait() noexcept = default;
+  ~children_wait() {
+    check(left_ == 0, "a task was destroyed while its children ran: stop it and await its end");
+  }
+
+  virtual void stop_children() noexcept = 0;
+
+  /// To be called before the children begin; true when they are to be stopped from the beginning.
+  bool begin(promise_base& waiter, std::size_t children) noexcept {
+    begin_wait(waiter);
+    left_ = children;
+    stop_requested_ = waiter.chain().stop_requested();
+    return stop_requested_;
+  }
+  void one_failed(const std::exception_ptr& failure) noexcept {
+    if (!failure_) failure_ = failure;
+    request_stop();
+  }
+  void one_ended() noexcept {
+    if (--left_ == 0) resume_waiter();
+  }
+  /// When all have ended: throws the first exception.
+  void end() {
+    end_wait();
+    if (failure_) [[unlikely]]
+      std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+ private:
+  std::size_t left_ = 0;
+  bool stop_requested_ = false;
+  std::exception_ptr failure_;
+};
+
+}  // namespace gyre::detail
