@@ -1,0 +1,135 @@
+#pragma once
+
+#include <cstdint>
+
+#include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/check.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/promise.h"
+#include "gyre/runtime/result.h"
+
+namespace gyre {
+
+template <class Wait>
+class wait_queue;
+
+/// A place in a `wait_queue`: two pointers in whatever waits, so that standing in a queue allocates
+/// nothing, and leaving it from the middle takes constant time.
+class wait_place {
+ public:
+  wait_place(const wait_place&) = delete;
+  wait_place& operator=(const wait_place&) = delete;
+
+ protected:
+  // The pointers are set when the place is taken: most waits find what they want, and never stand
+  // in a queue.
+  wait_place() noexcept {}
+  ~wait_place() = default;
+
+  /// It must stand in a queue.
+  void leave_queue() noexcept {
+    previous_->next_ = next_;
+    next_->previous_ = previous_;
+  }
+
+ private:
+  template <class Wait>
+  friend class wait_queue;
+  wait_place* next_;
+  wait_place* previous_;
+};
+
+/// Those who wait for one thing, first come first served. `Wait` derives from `wait_place`.
+template <class Wait>
+class wait_queue : private wait_place {
+ public:
+  wait_queue() noexcept {
+    next_ = this;
+    previous_ = this;
+  }
+
+  bool empty() const noexcept { return next_ == this; }
+  /// The one that has waited longest; there must be one.
+  Wait& first() noexcept { return static_cast<Wait&>(*next_); }
+  Wait& last() noexcept { return static_cast<Wait&>(*previous_); }
+
+  void push(Wait& last) noexcept {
+    wait_place& place = last;
+    place.next_ = this;
+    place.previous_ = previous_;
+    previous_->next_ = &place;
+    previous_ = &place;
+  }
+};
+
+/// A coroutine's wait in a queue, for something that another task of its loop grants. It leaves
+/// when that happens or when the chain is asked to stop, whichever is first; the other is too late.
+class queued_wait : protected suspension, public wait_place {
+ protected:
+  queued_wait() noexcept = default;
+  ~queued_wait() = default;
+  /// For the destructor of the outermost class: in one of this class the compiler would have to
+  /// make the object one of this class first, which is a store in each uncontended wait.
+  void check_has_left() const noexcept {
+    check(stage_ != stage::queued,
+          "a task was destroyed while it waited: stop it and await its end");
+  }
+
+  /// To be called in `await_suspend`. False when the chain was asked to stop: then this has ended.
+  template <class Wait>
+  bool wait_in(wait_queue<Wait>& queue, promise_base& awaiting) noexcept {
+    begin_wait(awaiting);
+    if (awaiting.chain().stop_requested()) {
+      stage_ = stage::stopped;
+      return false;
+    }
+    queue.push(static_cast<Wait&>(*this));
+    stage_ = stage::queued;
+    return true;
+  }
+
+  /// What was waited for is there: the coroutine goes on, at its turn. It must stand in a queue.
+  void grant() noexcept {
+    leave_queue();
+    go_on();
+  }
+  /// The same, for one that has left its queue.
+  void go_on() noexcept {
+    stage_ = stage::ended;
+    resume_waiter();
+  }
+
+  void request_stop() noexcept override {
+    if (stage_ != stage::queued) return;
+    leave_queue();
+    stage_ = stage::stopped;
+    resume_waiter();
+  }
+
+  /// To be called in `await_resume`; true when the wait was ended by a stop.
+  [[nodiscard]] bool ended_by_stop() noexcept {
+    end_wait();
+    return stage_ == stage::stopped;
+  }
+  result<void> outcome() noexcept {
+    if (ended_by_stop()) return std::errc::operation_canceled;
+    return {};
+  }
+  /// True until it was granted or stopped.
+  bool is_queued() const noexcept { return stage_ == stage::queued; }
+
+ private:
+  template <class Wait>
+  friend void grant_all(wait_queue<Wait>& queue) noexcept;
+
+  enum class stage : std::uint8_t { idle, queued, ended, stopped };
+  stage stage_ = stage::idle;
+};
+
+/// Lets all go on that wait in `queue`, the first first.
+template <class Wait>
+void grant_all(wait_queue<Wait>& queue) noexcept {
+  while (!queue.empty()) queue.first().grant();
+}
+
+}  // namespace gyre
