@@ -66,6 +66,9 @@ class wait_queue : private wait_place {
 /// when that happens or when the chain is asked to stop, whichever is first; the other is too late.
 class queued_wait : protected suspension, public wait_place {
  protected:
+  /// `closed` is an end without what was waited for, because it will never come.
+  enum class stage : std::uint8_t { idle, queued, ended, stopped, closed };
+
   queued_wait() noexcept = default;
   ~queued_wait() = default;
   /// For the destructor of the outermost class: in one of this class the compiler would have to
@@ -83,6 +86,7 @@ class queued_wait : protected suspension, public wait_place {
       stage_ = stage::stopped;
       return false;
     }
+    home_ = &awaiting.chain().home();
     queue.push(static_cast<Wait&>(*this));
     stage_ = stage::queued;
     return true;
@@ -94,16 +98,15 @@ class queued_wait : protected suspension, public wait_place {
     go_on();
   }
   /// The same, for one that has left its queue.
-  void go_on() noexcept {
-    stage_ = stage::ended;
-    resume_waiter();
+  void go_on(stage stage = stage::ended) noexcept {
+    stage_ = stage;
+    home_->make_ready(*waiter_);
   }
 
   void request_stop() noexcept override {
     if (stage_ != stage::queued) return;
     leave_queue();
-    stage_ = stage::stopped;
-    resume_waiter();
+    go_on(stage::stopped);
   }
 
   /// To be called in `await_resume`; true when the wait was ended by a stop.
@@ -118,12 +121,13 @@ class queued_wait : protected suspension, public wait_place {
   /// True until it was granted or stopped.
   bool is_queued() const noexcept { return stage_ == stage::queued; }
 
+  // The waiter knows its chain and that its loop, but each step there delays who is resumed.
+  loop* home_;
+  stage stage_ = stage::idle;
+
  private:
   template <class Wait>
   friend void grant_all(wait_queue<Wait>& queue) noexcept;
-
-  enum class stage : std::uint8_t { idle, queued, ended, stopped };
-  stage stage_ = stage::idle;
 };
 
 /// Lets all go on that wait in `queue`, the first first.
