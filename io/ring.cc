@@ -54,6 +54,11 @@ int register_call(int fd, unsigned opcode, void* argument, unsigned count) noexc
   return done < 0 ? -errno : static_cast<int>(done);
 }
 
+// An error of io_uring_enter(2) that the next attempt may not meet.
+bool is_passing(int error) noexcept {
+  return error == -EINTR || error == -EAGAIN || error == -EBUSY;
+}
+
 template <class T>
 T* at(void* base, unsigned offset) noexcept {
   return reinterpret_cast<T*>(static_cast<char*>(base) + offset);
@@ -174,13 +179,16 @@ void ring::limit_workers() noexcept {
   register_call(fd_, IORING_REGISTER_IOWQ_MAX_WORKERS, most.data(), most.size());
 }
 
-// A sandbox may allow io_uring_setup and forbid io_uring_enter.
+// A sandbox may allow io_uring_setup and forbid io_uring_enter; a kernel that is busy just now is
+// no reason to do without.
 result<void> ring::prove() noexcept {
   io_uring_prep_nop(next_submission());
-  int entered = 0;
-  do {
+  int entered = enter(1, never);
+  for (int left = 100; left > 0 && is_passing(entered); --left) {
+    const timespec pause = {0, 100'000};
+    nanosleep(&pause, nullptr);
     entered = enter(1, never);
-  } while (entered == -EINTR);
+  }
   if (entered < 0) return errno_error(-entered);
   reap(1, [](const io_uring_cqe&) {});
   return {};

@@ -107,12 +107,18 @@ std::vector<backend_under_test> make_list() {
   all.emplace_back("threads", threads);
   add_rings_without_opcodes(all);
   add_rings_without_features(all);
-  all.emplace_back("boxed_by_eperm", [] { return without_io_uring(EPERM); });
-  all.emplace_back("boxed_by_enosys", [] { return without_io_uring(ENOSYS); });
-  all.emplace_back("boxed_by_eacces", [] { return without_io_uring(EACCES); });
-  all.emplace_back("boxed_by_enomem", [] { return without_io_uring(ENOMEM); });
-  all.emplace_back("boxed_by_emfile", [] { return without_io_uring(EMFILE); });
-  all.emplace_back("boxed_by_memlock", without_locked_memory);
+  for (const auto& [name, error] : {std::pair{"boxed_by_eperm", EPERM},
+                                    {"boxed_by_enosys", ENOSYS},
+                                    {"boxed_by_eacces", EACCES},
+                                    {"boxed_by_enomem", ENOMEM},
+                                    {"boxed_by_emfile", EMFILE}})
+    all.emplace_back(name, make_without_io_uring, [error] { enter_box_without_io_uring(error); });
+  for (const auto& [name, error] : {std::pair{"boxed_by_enter_eagain", EAGAIN},
+                                    {"boxed_by_enter_ebusy", EBUSY},
+                                    {"boxed_by_enter_eintr", EINTR}})
+    all.emplace_back(name, make_with_failing_enters,
+                     [error] { enter_box_with_failing_enters(error); });
+  all.emplace_back("boxed_by_memlock", make_without_locked_memory, enter_box_without_locked_memory);
   return all;
 }
 

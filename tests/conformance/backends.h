@@ -14,10 +14,14 @@ namespace gyre::conformance {
 class backend_under_test {
  public:
   using maker = std::function<std::unique_ptr<backend>()>;
-  backend_under_test(std::string name, maker make) : name(std::move(name)), make(std::move(make)) {}
+  backend_under_test(
+      std::string name, maker make, std::function<void()> enter_box = [] {})
+      : name(std::move(name)), make(std::move(make)), enter_box(std::move(enter_box)) {}
 
   const std::string name;
   const maker make;
+  /// Puts the process into its box, for good; see boxes.h.
+  const std::function<void()> enter_box;
 };
 
 /// Every backend that must pass the suite. BUILD.bazel makes a test target of each.

@@ -33,22 +33,29 @@ std::optional<int> install(std::vector<sock_filter> filter, unsigned flags) {
   return static_cast<int>(done);
 }
 
-// Lets the first `count` threads that ask go on, and gives the others `error`.
-[[noreturn]] void answer_calls(int listener, unsigned count, int error) {
-  std::set<std::uint32_t> favoured;
+// What seccomp(2) gives for a filter that asks about `call`.
+std::optional<int> listen_to(long call) {
+  return install({BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
+                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)},
+                 SECCOMP_FILTER_FLAG_NEW_LISTENER);
+}
+
+/// The errno that a call of this thread is to fail with, or 0.
+using decision = std::function<int(std::uint32_t thread)>;
+
+[[noreturn]] void answer_calls(int listener, const decision& decide) {
   while (true) {
     seccomp_notif call{};
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
       if (errno == EINTR || errno == ENOENT) continue;
       std::abort();
     }
-    if (favoured.size() < count) favoured.insert(call.pid);
     seccomp_notif_resp answer{};
     answer.id = call.id;
-    if (favoured.contains(call.pid))
-      answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    else
-      answer.error = -error;
+    answer.error = -decide(call.pid);
+    if (answer.error == 0) answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) != 0 && errno != ENOENT) std::abort();
   }
 }
@@ -68,13 +75,24 @@ void forbid(std::initializer_list<long> calls, int error) {
 }
 
 void allow_rings_to(unsigned count, int error) {
-  const int listener = install({BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)},
-                               SECCOMP_FILTER_FLAG_NEW_LISTENER)
-                           .value();
-  std::thread([=] { answer_calls(listener, count, error); }).detach();
+  const int listener = listen_to(__NR_io_uring_setup).value();
+  std::thread([=] {
+    std::set<std::uint32_t> favoured;
+    answer_calls(listener, [&](std::uint32_t thread) {
+      if (favoured.size() < count) favoured.insert(thread);
+      return favoured.contains(thread) ? 0 : error;
+    });
+  }).detach();
+}
+
+const std::atomic<unsigned>* fail_at_times(long call, int error) {
+  static std::atomic<unsigned> calls = 0;
+  const std::optional<int> listener = listen_to(call);
+  if (!listener && errno == EBUSY) return nullptr;
+  std::thread([fd = listener.value(), error] {
+    answer_calls(fd, [error](std::uint32_t) { return ++calls % 5 == 0 ? error : 0; });
+  }).detach();
+  return &calls;
 }
 
 std::string in_child(const std::function<std::string()>& work) {
