@@ -113,6 +113,7 @@ result<std::unique_ptr<ring>> ring::set_up(const ring_size& size, const ring_fea
   if (!made->map(params)) return errno_error(errno);
   if (!without.has(ring_feature::registered_ring)) made->register_file();
   made->limit_workers();
+  made->find_opcodes();
   if (auto proven = made->prove(); !proven) return proven.error();
   return made;
 }
@@ -238,29 +239,25 @@ int ring::enter(unsigned least, steady_time until) noexcept {
   return done < 0 ? -errno : static_cast<int>(done);
 }
 
-// A sandbox that forbids the question is taken to have all that the header knows. There is no
-// asking for the commands of IORING_OP_URING_CMD, which is older than those to sockets that it is
-// used for: they came with the operations on futexes.
-opcode_set ring::opcodes() const noexcept {
-  opcode_set known = probed_opcodes();
-  if (!known.test(uring_abi::op_futex_wake)) known.reset(IORING_OP_URING_CMD);
-  return known;
+// There is no asking for the commands of IORING_OP_URING_CMD, which is older than those to sockets
+// that it is used for: they came with the operations on futexes.
+void ring::find_opcodes() noexcept {
+  opcodes_are_told_ = probe_opcodes();
+  if (!opcodes_are_told_)
+    for (unsigned i = 0; i < IORING_OP_LAST; ++i) opcodes_.set(i);
+  if (!opcodes_.test(uring_abi::op_futex_wake)) opcodes_.reset(IORING_OP_URING_CMD);
 }
 
-opcode_set ring::probed_opcodes() const noexcept {
+bool ring::probe_opcodes() noexcept {
   constexpr unsigned most = 256;
   alignas(io_uring_probe)
       std::array<std::byte, sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op)>
           answer{};
   auto* probe = reinterpret_cast<io_uring_probe*>(answer.data());
-  opcode_set known;
-  if (register_call(fd_, IORING_REGISTER_PROBE, probe, most) < 0) {
-    for (unsigned i = 0; i < IORING_OP_LAST; ++i) known.set(i);
-    return known;
-  }
+  if (register_call(fd_, IORING_REGISTER_PROBE, probe, most) < 0) return false;
   for (unsigned i = 0; i < probe->ops_len; ++i)
-    if (probe->ops[i].flags & IO_URING_OP_SUPPORTED) known.set(probe->ops[i].op);
-  return known;
+    if (probe->ops[i].flags & IO_URING_OP_SUPPORTED) opcodes_.set(probe->ops[i].op);
+  return true;
 }
 
 ring_feature_set ring::features() const noexcept {

@@ -91,8 +91,10 @@ class ring {
 
   int file() const noexcept { return fd_; }
   /// What this kernel has, by IORING_REGISTER_PROBE. IORING_OP_URING_CMD is among it where sockets
-  /// take its commands.
-  opcode_set opcodes() const noexcept;
+  /// take its commands. Where a sandbox forbids the question the ring is taken to have all that
+  /// liburing knows.
+  const opcode_set& opcodes() const noexcept { return opcodes_; }
+  bool opcodes_are_told() const noexcept { return opcodes_are_told_; }
   unsigned submissions() const noexcept { return sq_entries_; }
   unsigned completions() const noexcept { return cq_mask_ + 1; }
   /// Of the features that are the ring's own, those in use.
@@ -107,7 +109,8 @@ class ring {
   bool map(const io_uring_params& params) noexcept;
   void register_file() noexcept;
   void limit_workers() noexcept;
-  opcode_set probed_opcodes() const noexcept;
+  void find_opcodes() noexcept;
+  bool probe_opcodes() noexcept;
   result<void> prove() noexcept;
 
   int fd_ = -1;
@@ -115,6 +118,8 @@ class ring {
   unsigned enter_flags_ = 0;
   unsigned setup_flags_ = 0;
   unsigned features_ = 0;
+  opcode_set opcodes_;
+  bool opcodes_are_told_ = false;
 
   unsigned sq_tail_ = 0;  // how far entries have been filled
   unsigned sq_entries_ = 0;

@@ -118,25 +118,23 @@ result<std::unique_ptr<uring_backend>> uring_backend::create(const uring_options
   if (options.in_flight_max == 0) return std::errc::invalid_argument;
   auto made = ring::create(options.size, joined(options.without_features, also_without.features));
   if (!made) return made.error();
-  const opcode_set had = (*made)->opcodes();
-  if (!contains(had & ~options.without & ~also_without.opcodes, indispensable()))
+  if (!contains((*made)->opcodes() & ~options.without & ~also_without.opcodes, indispensable()))
     return std::errc::operation_not_supported;
   descriptor wake(eventfd(0, EFD_CLOEXEC));
   if (!wake.is_open()) return errno_error(errno);
   std::unique_ptr<uring_backend> backend(
-      new uring_backend(*std::move(made), std::move(wake), had, options, also_without));
+      new uring_backend(*std::move(made), std::move(wake), options, also_without));
   if (!backend->grow()) return std::errc::not_enough_memory;
   return backend;
 }
 
-uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& had,
+uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake,
                              const uring_options& options, const kill_switches& also_without)
     : ring_(std::move(ring)),
       direct_(*ring_),
       options_(options),
       also_without_(also_without),
-      had_(had),
-      usable_(had & ~options.without & ~also_without.opcodes),
+      usable_(ring_->opcodes() & ~options.without & ~also_without.opcodes),
       links_(!switched_off(ring_feature::linked_submissions)),
       direct_usable_(!switched_off(ring_feature::direct_descriptors) &&
                      contains(usable_, direct_table::opcodes())),
@@ -552,7 +550,7 @@ void uring_backend::poll(steady_time until) noexcept {
 }
 
 backend_report uring_backend::report() const {
-  return report_of(*ring_, had_, options_, also_without_, direct_.is_refused());
+  return report_of(*ring_, ring_->opcodes(), options_, also_without_, direct_.is_refused());
 }
 
 }  // namespace gyre

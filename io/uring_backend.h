@@ -77,8 +77,8 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
-  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const opcode_set& had,
-                const uring_options& options, const kill_switches& also_without);
+  uring_backend(std::unique_ptr<ring> ring, descriptor wake, const uring_options& options,
+                const kill_switches& also_without);
 
   bool switched_off(ring_feature feature) const noexcept {
     return options_.without_features.has(feature) || also_without_.features.has(feature);
@@ -113,7 +113,6 @@ class uring_backend final : public backend {
   direct_table direct_;
   const uring_options options_;
   const kill_switches also_without_;
-  const opcode_set had_;  // by the kernel
   const opcode_set usable_;
   const bool links_;
   const bool direct_usable_;

@@ -23,7 +23,10 @@ class reasons {
         direct_table_refused_(direct_table_refused) {}
 
   std::string without(unsigned opcode) const {
-    if (!had_.test(opcode)) return "the kernel lacks opcode " + std::to_string(opcode);
+    if (!had_.test(opcode))
+      return (ring_.opcodes_are_told() ? "the kernel lacks opcode "
+                                       : "a sandbox hides whether the kernel has opcode ") +
+             std::to_string(opcode);
     if (also_without_.opcodes.test(opcode)) return "GYRE_WITHOUT";
     return options_.without.test(opcode) ? "uring_options::without" : "";
   }

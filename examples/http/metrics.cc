@@ -120,9 +120,9 @@ void write_reports(exposition& text, const gyre::cores& cores) {
     for (const gyre::optional_feature& each : report.features)
       text.add({{"core", core}, {"feature", each.name}, {"why", each.why_not}}, each.in_use());
   });
-  text.begin("gyre_ring_opcodes", "gauge", "Opcodes in use.");
+  text.begin("gyre_ring_opcode", "gauge", "Opcodes in use, with their operations.");
   each_core([&](const gyre::backend_report& report, const std::string& core) {
-    if (report.opcodes_known > 0) text.add({{"core", core}}, report.opcodes.size());
+    for (const std::string& each : report.opcodes) text.add({{"core", core}, {"opcode", each}}, 1);
   });
   text.begin("gyre_emulated_operation", "gauge", "Operations whose opcode is not used.");
   each_core([&](const gyre::backend_report& report, const std::string& core) {

@@ -41,6 +41,18 @@ TEST(run_on_cores, a_message_of_the_first_turn_reaches_every_core) {
   }
 }
 
+TEST(run_on_cores, each_core_can_read_the_report_of_every_other) {
+  run_options options = with_cores(3);
+  options.backend = backend_choice::threads;
+  std::atomic<int> read = 0;
+  run_on_cores(options, [&](cores& all, unsigned) -> task<> {
+    for (unsigned each = 0; each < all.count(); ++each)
+      read += all.report(each).summary() == loop::current().kernel().report().summary();
+    co_return;
+  });
+  EXPECT_EQ(read, 9);
+}
+
 TEST(run_on_cores, an_exception_stops_the_others) {
   for (int round = 0; round < 50; ++round) {
     std::string said;
