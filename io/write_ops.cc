@@ -49,6 +49,12 @@ bool write_at::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);
   return done_ < buffer_.size();
 }
+result<void> write_at::await_resume() noexcept {
+  const int answer = outcome();
+  if (answer < 0) return errno_error(-answer);
+  if (done_ < buffer_.size()) return std::errc::operation_canceled;
+  return {};
+}
 
 constinit const operation_kind write::kind("write", "write(2)", awaited_thing::writing,
                                            ring_policy::submit, IORING_OP_WRITE, "5.6");

@@ -17,8 +17,9 @@
 /// it has ended, and its result is delivered.
 namespace gyre::op {
 
-/// pwrite(2) of the whole buffer. After an error an unknown part of it was written. A file that is
-/// O_APPEND is written to at its end, wherever `offset` is: see pwrite(2).
+/// pwrite(2) of the whole buffer. After an error an unknown part of it was written;
+/// `operation_canceled` also when a stop came between two parts of a transfer that the kernel
+/// divided. A file that is O_APPEND is written to at its end, wherever `offset` is: see pwrite(2).
 class [[nodiscard]] write_at final : public operation {
  public:
   static const operation_kind kind;
@@ -28,7 +29,7 @@ class [[nodiscard]] write_at final : public operation {
         fd_(file.number()),
         buffer_(buffer),
         offset_(offset) {}
-  result<void> await_resume() noexcept { return outcome_void(); }
+  result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "gyre/fs/directory.h"
 #include "gyre/fs/file.h"
@@ -21,6 +22,7 @@
 #include "gyre/io/xattr_ops.h"
 #include "gyre/runtime/link.h"
 #include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/file_size_limit.h"
 #include "gyre/tests/conformance/temporary_directory.h"
 
 namespace gyre::conformance {
@@ -89,6 +91,20 @@ GYRE_TEST(file_links, a_failure_of_what_shapes_a_file_cuts_a_link) {
   co_await expect_cut(at, [&] { return op::fsetxattr(no_file, "none", bytes, 0); });
   co_await expect_cut(at, [&] { return op::getxattr("/none", "user.none", bytes); });
   co_await expect_cut(at, [&] { return op::setxattr("/none", "user.none", bytes, 0); });
+}
+
+GYRE_TEST(file_links, a_write_that_ends_early_is_an_error) {
+  const temporary_directory place;
+  file opened = co_await new_file(place);
+  const std::vector<std::byte> content(10'000);
+  const file_size_limit limit(4096);
+  auto [written, durable] = co_await link(opened.write_at(content, 0), opened.sync());
+  EXPECT_EQ(written.error(), std::errc::file_too_large);
+  EXPECT_EQ(durable.error(), std::errc::operation_canceled);
+  (co_await opened.truncate(0)).value();
+  auto [rewritten, synced] = co_await hard_link(opened.write_at(content, 0), opened.sync());
+  EXPECT_FALSE(rewritten) << "what the kernel took at once was less than all";
+  EXPECT_TRUE(synced);
 }
 
 GYRE_TEST(file_links, an_empty_write_cuts_nothing) {

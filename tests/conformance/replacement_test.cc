@@ -1,13 +1,11 @@
 #include "gyre/fs/replacement.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <climits>
-#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +23,7 @@
 #include "gyre/runtime/shield.h"
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/file_size_limit.h"
 #include "gyre/tests/conformance/temporary_directory.h"
 
 namespace gyre::conformance {
@@ -62,26 +61,6 @@ replacement_options with_mode(unsigned mode) {
   options.mode = mode;
   return options;
 }
-
-/// Lets this process write no more than `bytes` to a file, and survive to see the error.
-class file_size_limit {
- public:
-  explicit file_size_limit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    require(getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    const rlimit limit = {bytes, before_.rlim_max};
-    require(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-  file_size_limit(const file_size_limit&) = delete;
-  file_size_limit& operator=(const file_size_limit&) = delete;
-  ~file_size_limit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 GYRE_TEST(replacements, a_file_is_replaced) {
   const temporary_directory place;
