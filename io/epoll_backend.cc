@@ -161,7 +161,9 @@ int epoll_backend::attempt(operation& operation) noexcept {
 epoll_backend::outcome epoll_backend::offload(operation& operation) noexcept {
   operation.backend_state = in_pool;
   if (pool_->submit(operation)) return std::nullopt;
-  return attempt(operation);  // no thread can be had: it blocks the loop, but gets done
+  const int result = attempt(operation);  // no thread can be had: it blocks the loop
+  const bool waits = result == -EAGAIN && operation.ready_when().fd >= 0;
+  return waits ? wait_ready(operation, true) : outcome(result);
 }
 
 // In the pool.

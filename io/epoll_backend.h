@@ -28,7 +28,8 @@ class epoll_options {
   /// How long to look for events before the thread goes to sleep, see `adaptive_spin`. 0 never
   /// looks.
   std::chrono::nanoseconds spin{0};
-  /// Bound of the threads for operations that may block; more operations wait for their turn.
+  /// Bound of the threads for operations that may block; more operations wait for their turn. With
+  /// 0 they hold up the loop.
   unsigned threads_max = 4;
   /// Why this backend and no better one, for `report`; empty where it was asked for.
   std::string reason;

@@ -5,7 +5,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdint>
-#include <system_error>
+#include <exception>
 
 #include "gyre/runtime/check.h"
 
@@ -48,7 +48,8 @@ bool offload_pool::submit(operation& operation) noexcept {
     queued_.push(operation);
     one_more = ++queued_count_ > idle_ && threads_.size() < threads_max_;
   }
-  if (one_more && !start_thread() && threads_.empty()) return !withdraw(operation);
+  if (one_more) start_thread();
+  if (threads_.empty()) return !withdraw(operation);
   work_there_.notify_one();
   return true;
 }
@@ -75,19 +76,17 @@ operation_queue offload_pool::take_done() noexcept {
 }
 
 // Signals are for the threads that the program knows of.
-bool offload_pool::start_thread() noexcept {
+void offload_pool::start_thread() noexcept {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
   try {
     pthread_setname_np(threads_.emplace_back([this] { work(); }).native_handle(), "gyre-offload");
-  } catch (const std::system_error&) {
-    started = false;
+  } catch (const std::exception&) {
+    // Those that there are, if any, do the work.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
 }
 
 void offload_pool::work() noexcept {

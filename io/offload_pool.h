@@ -46,7 +46,7 @@ class offload_pool {
 
  private:
   operation_queue take_done() noexcept;
-  bool start_thread() noexcept;
+  void start_thread() noexcept;
   void work() noexcept;
 
   backend& home_;

@@ -21,7 +21,8 @@ class thread_options {
  public:
   thread_options() noexcept {}
 
-  /// Bound of the threads that make system calls; one more waits for descriptors.
+  /// Bound of the threads that make system calls; one more waits for descriptors. With 0 they are
+  /// made on the loop's own.
   unsigned threads_max = 4;
   /// Why this backend and no better one, for `report`; empty where it was asked for.
   std::string reason;

@@ -33,7 +33,8 @@ class uring_options {
   /// Bound of the operations in flight, at least 1; more wait until one of them has ended. A read
   /// that waits for a peer counts.
   std::uint32_t in_flight_max = 1U << 20;
-  /// Bound of the threads for operations that may block; more operations wait for their turn.
+  /// Bound of the threads for operations that may block; more operations wait for their turn. With
+  /// 0 they hold up the loop.
   unsigned threads_max = 4;
   /// Opcodes to do without though the kernel has them: their operations are emulated.
   opcode_set without;

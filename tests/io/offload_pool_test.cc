@@ -15,12 +15,16 @@
 #include <semaphore>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include "gyre/io/descriptor.h"
 #include "gyre/io/epoll_backend.h"
 #include "gyre/io/file_ops.h"
+#include "gyre/io/pipe.h"
+#include "gyre/io/splice_ops.h"
 #include "gyre/io/thread_backend.h"
+#include "gyre/io/write_ops.h"
 #include "gyre/runtime/run_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -87,16 +91,22 @@ class blocked {
 
 class pool_of : public testing::TestWithParam<std::string> {
  protected:
-  void run(task<> test) {
-    loop home(make());
+  void run(task<> test, unsigned threads = threads_max) {
+    loop home(make(threads));
     run_on(home, std::move(test));
     EXPECT_EQ(home.kernel().counters().submitted, home.kernel().counters().completed);
   }
 
  private:
-  static std::unique_ptr<backend> make() {
-    if (GetParam() == "epoll") return epoll_backend::create(epoll_options()).value();
-    return thread_backend::create(thread_options()).value();
+  static std::unique_ptr<backend> make(unsigned threads) {
+    if (GetParam() == "epoll") {
+      epoll_options options;
+      options.threads_max = threads;
+      return epoll_backend::create(options).value();
+    }
+    thread_options options;
+    options.threads_max = threads;
+    return thread_backend::create(options).value();
   }
 };
 
@@ -119,6 +129,27 @@ TEST_P(pool_of, performs_more_than_it_has_threads) {
     });
     for (const std::byte each : bytes) EXPECT_EQ(each, std::byte{0});
   }());
+}
+
+TEST_P(pool_of, that_has_no_threads_is_done_without) {
+  run(
+      []() -> task<> {
+        descriptor here(AT_FDCWD);
+        descriptor zeros =
+            (co_await op::openat2(here, "/dev/zero", O_RDONLY | O_CLOEXEC, 0, 0)).value();
+        pipe full = pipe::create(4096).value();
+        std::vector<std::byte> content(full.capacity());
+        EXPECT_EQ((co_await op::write(full.write_end, content)).value(), content.size());
+        co_await with_scope([&](scope& children) -> task<> {
+          children.spawn([&]() -> task<> {
+            EXPECT_EQ((co_await op::splice_from_file(zeros, 0, full.write_end, 100)).value(), 100U);
+          });
+          co_await yield();
+          EXPECT_EQ((co_await op::read(full.read_end, content)).value(), content.size());
+        });
+        EXPECT_EQ((co_await op::read(full.read_end, content)).value(), 100U);
+      }(),
+      0);
 }
 
 TEST_P(pool_of, gives_back_at_once_what_it_has_not_begun) {
