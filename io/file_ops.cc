@@ -37,6 +37,7 @@ openat2::openat2(descriptor& directory, const char* path, std::uint64_t flags, s
                  std::uint64_t resolve) noexcept
     : operation(kind, &directory.users()), directory_(directory.number()), path_(path), how_() {
   how_.flags = flags | O_CLOEXEC;
+  if ((flags & O_PATH) == 0) how_.flags |= O_NONBLOCK;  // which the kernel refuses there
   how_.mode = mode;
   how_.resolve = resolve;
 }
@@ -47,10 +48,9 @@ int openat2::perform() noexcept {
   return system_call(
       [this] { return syscall(SYS_openat2, directory_, path_, &how_, sizeof how_); });
 }
-// RESOLVE_CACHED (Linux 5.12) keeps the way there from the disk, but not the end of it: to open a
-// FIFO waits for its other end, unless O_NONBLOCK is set. EINVAL may be that of an older kernel.
+// RESOLVE_CACHED (Linux 5.12) keeps the way there from the disk. EINVAL may be that of an older
+// kernel.
 int openat2::perform_cached() noexcept {
-  if ((how_.flags & O_NONBLOCK) == 0) return -EAGAIN;
   open_how cached = how_;
   cached.resolve |= RESOLVE_CACHED;
   const int answer =

@@ -17,8 +17,9 @@
 /// cancelled: a stop then takes effect when the kernel is done, and the result is delivered.
 namespace gyre::op {
 
-/// openat2(2) (Linux 5.6): opens `path` relative to `directory`, always close-on-exec. A file that
-/// was opened when a stop came is delivered, never lost.
+/// openat2(2) (Linux 5.6): opens `path` relative to `directory`, always close-on-exec, and with
+/// O_NONBLOCK but for O_PATH, so that a FIFO's other end is never waited for, which nobody could
+/// end. A file that was opened when a stop came is delivered, never lost.
 class [[nodiscard]] openat2 final : public operation {
  public:
   static const operation_kind kind;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gyre/fs/directory.h"
+#include "gyre/io/file_ops.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
@@ -234,6 +235,9 @@ GYRE_TEST(files, opening_a_fifo_does_not_wait_for_its_other_end) {
   EXPECT_EQ(mkfifo(place.path_of("fifo").c_str(), 0600), 0);
   file fifo = (co_await file::open(place.path_of("fifo"), O_RDONLY)).value();
   (co_await fifo.close()).value();
+  descriptor here(AT_FDCWD);
+  const std::string path = place.path_of("fifo");
+  EXPECT_TRUE(co_await op::openat2(here, path.c_str(), O_RDONLY, 0, 0));
 }
 
 }  // namespace
