@@ -1,18 +1,26 @@
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <span>
+#include <string_view>
 #include <vector>
 
+#include "gyre/io/message_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/net/unix.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/conformance/conformance.h"
 
 namespace gyre::conformance {
 namespace {
+
+using namespace std::chrono_literals;
 
 bool is_same_file(int one, int other) {
   struct stat a = {};
@@ -46,6 +54,34 @@ GYRE_TEST(ancillary, messages_carry_them_too) {
   const unix_message got = (co_await ends.second.receive(std::span<std::byte>(), 1)).value();
   EXPECT_EQ(got.length, 0U);
   EXPECT_EQ(got.descriptors.size(), 1U);
+}
+
+// All is there when the reader goes on, which no further event tells.
+GYRE_TEST(ancillary, a_read_is_short_where_descriptors_came_and_more_is_there) {
+  auto ends = unix_stream::pair().value();
+  const std::array passed = {ends.first.socket().number()};
+  std::array<std::byte, 8> buffer{};
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      EXPECT_EQ((co_await ends.second.read_some(buffer)).value(), 3U);
+      EXPECT_EQ((co_await with_timeout(ends.second.read_some(buffer), 10s)).value(), 4U);
+    });
+    (void)co_await sleep_for(1ms);
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof passed)> control;
+    op::write_ancillary(control, SOL_SOCKET, SCM_RIGHTS, std::as_bytes(std::span(passed)));
+    for (const std::string_view text : {"two", "more"}) {
+      iovec part = {const_cast<char*>(text.data()), text.size()};
+      msghdr message{};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      if (text == "two") {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+      }
+      EXPECT_EQ(::sendmsg(ends.first.socket().number(), &message, 0),
+                static_cast<ssize_t>(text.size()));
+    }
+  });
 }
 
 // That nothing leaks is what is looked at after each test.
