@@ -11,6 +11,7 @@
 #include "gyre/io/pipe_ops.h"
 #include "gyre/io/poll_ops.h"
 #include "gyre/io/process_ops.h"
+#include "gyre/io/resolver_ops.h"
 #include "gyre/io/ring_ops.h"
 #include "gyre/io/socket_ops.h"
 #include "gyre/io/socket_setup_ops.h"
@@ -29,7 +30,8 @@ std::vector<const operation_kind*> catalogue() {
         op::poll_operations(), op::socket_operations(), op::socket_setup_operations(),
         op::message_operations(), op::splice_operations(), op::direct_operations(),
         op::pipe_operations(), op::copy_operations(), op::event_operations(),
-        op::futex_operations(), op::process_operations(), op::ring_operations()})
+        op::futex_operations(), op::process_operations(), op::resolver_operations(),
+        op::ring_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
+#include "gyre/net/resolve.h"
 #include "gyre/net/socket_calls.h"
 #include "gyre/runtime/loop.h"
 
@@ -32,6 +34,19 @@ task<result<tcp_stream>> tcp_stream::connect(endpoint peer) {
   if (auto done = co_await op::connect(*socket, peer.data(), peer.size()); !done)
     co_return done.error();
   co_return tcp_stream(*std::move(socket));
+}
+
+task<result<tcp_stream>> tcp_stream::connect(std::string host, std::uint16_t port) {
+  const auto found = co_await resolve(std::move(host), port);
+  if (!found) co_return found.error();
+  std::error_code last;
+  for (const endpoint& each : *found) {
+    auto connected = co_await connect(each);
+    if (connected || connected.error() == std::errc::operation_canceled)
+      co_return std::move(connected);
+    last = connected.error();
+  }
+  co_return last;
 }
 
 result<void> tcp_stream::reset_on_close() noexcept {

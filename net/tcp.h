@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +21,10 @@ class tcp_stream : public stream_socket {
   /// Connects to `peer`; see connect(2) for the errors. The connection attempt has no bound of its
   /// own but the kernel's (about two minutes).
   static task<result<tcp_stream>> connect(endpoint peer);
+  /// Looks `host` up, see `resolve`, and connects to the first of its addresses that can be
+  /// connected to, one after the other; where none can, the error is that of the last. One that
+  /// does not answer is waited for as above before the next is tried.
+  static task<result<tcp_stream>> connect(std::string host, std::uint16_t port);
 
   /// Takes over a connected socket.
   explicit tcp_stream(descriptor socket) noexcept : stream_socket(std::move(socket)) {}
