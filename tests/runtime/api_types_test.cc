@@ -16,9 +16,20 @@
 #include "gyre/io/splice_ops.h"
 #include "gyre/net/endpoint.h"
 #include "gyre/net/tcp.h"
+#include "gyre/runtime/auto_reset_event.h"
+#include "gyre/runtime/barrier.h"
+#include "gyre/runtime/broadcast.h"
+#include "gyre/runtime/channel.h"
+#include "gyre/runtime/condition_variable.h"
 #include "gyre/runtime/event.h"
+#include "gyre/runtime/latch.h"
+#include "gyre/runtime/mutex.h"
+#include "gyre/runtime/once.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/scope.h"
+#include "gyre/runtime/select.h"
+#include "gyre/runtime/semaphore.h"
+#include "gyre/runtime/shared_mutex.h"
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
@@ -49,6 +60,14 @@ static_assert(
                          tcp_listener::accept_stream, file, directory, file_status, endpoint>);
 static_assert(none_is_an_aggregate<run_options, uring_options, replacement_options, ring_size,
                                    listen_options, readiness, backend_counters, loop_counters>);
+static_assert(
+    none_is_an_aggregate<mutex::guard, mutex::lock_wait, shared_mutex::guard,
+                         shared_mutex::shared_guard, semaphore::permits, semaphore::acquire_wait,
+                         condition_variable::waiter<condition_variable::notification>,
+                         auto_reset_event::waiter, latch::waiter, barrier::waiter,
+                         channel<int>::send_wait, channel<int>::copy_send_wait,
+                         channel<int>::receive_wait, select_wait<channel<int>::receive_wait>,
+                         broadcast<int>::subscription, broadcast<int>::receive_wait>);
 
 template <class... Types>
 constexpr bool all_stay_where_they_are =
@@ -67,6 +86,11 @@ static_assert(
                             event::waiter, scope, loop, operation, timer, message, users_left>);
 static_assert(all_only_move<task<>, task<int>, descriptor, tcp_stream, tcp_listener, file,
                             directory, replacement>);
+static_assert(
+    all_stay_where_they_are<mutex, shared_mutex, semaphore, condition_variable, auto_reset_event,
+                            latch, barrier, once, lazy<int>, channel<int>, broadcast<int>,
+                            mutex::lock_wait, channel<int>::receive_wait>);
+static_assert(all_only_move<mutex::guard, shared_mutex::guard, semaphore::permits>);
 
 // Two are equal, or they are told apart by what they are.
 static_assert(std::is_trivially_copyable_v<endpoint>);
