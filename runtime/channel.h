@@ -2,7 +2,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -12,6 +11,7 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/promise.h"
 #include "gyre/runtime/result.h"
+#include "gyre/runtime/value_ring.h"
 #include "gyre/runtime/wait_queue.h"
 
 namespace gyre {
@@ -88,20 +88,13 @@ class channel_wait : public queued_wait {
 /// sent stays with its sender.
 template <class T>
 class channel {
-  static_assert(std::is_nothrow_move_constructible_v<T>,
-                "values of a channel are moved where nothing can catch an exception");
-
  public:
-  explicit channel(std::size_t capacity)
-      : buffer_(capacity > 0 ? std::allocator<T>().allocate(capacity) : nullptr),
-        capacity_(capacity) {}
+  explicit channel(std::size_t capacity) : buffer_(capacity) {}
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
   ~channel() {
     check(senders_.empty() && receivers_.empty(),
           "a channel was destroyed while tasks wait for it");
-    while (size_ > 0) pop();
-    if (buffer_) std::allocator<T>().deallocate(buffer_, capacity_);
   }
 
   class send_wait;
@@ -149,9 +142,9 @@ class channel {
   }
   bool is_closed() const noexcept { return closed_; }
 
-  std::size_t capacity() const noexcept { return capacity_; }
+  std::size_t capacity() const noexcept { return buffer_.capacity(); }
   /// How many values it holds.
-  std::size_t size() const noexcept { return size_; }
+  std::size_t size() const noexcept { return buffer_.size(); }
 
  private:
   using stage = channel_wait::stage;
@@ -170,8 +163,8 @@ class channel {
       receiver.value_.emplace(std::move(*value));
       ++received_;
       receiver.conclude(stage::ended);
-    } else if (size_ < capacity_) {
-      push(std::move(*value));
+    } else if (!buffer_.full()) {
+      buffer_.push(std::move(*value));
     } else {
       return stage::idle;
     }
@@ -180,9 +173,9 @@ class channel {
   }
 
   stage take(std::optional<T>& place) noexcept {
-    if (size_ > 0) {
-      place.emplace(pop());
-      if (!senders_.empty()) push(take_from_sender());
+    if (!buffer_.empty()) {
+      place.emplace(buffer_.pop());
+      if (!senders_.empty()) buffer_.push(take_from_sender());
     } else if (!senders_.empty()) {
       place.emplace(take_from_sender());
     } else {
@@ -198,27 +191,9 @@ class channel {
     return std::move(*sender.value_);
   }
 
-  void push(T&& value) noexcept {
-    std::size_t at = first_ + size_;
-    if (at >= capacity_) at -= capacity_;
-    std::construct_at(buffer_ + at, std::move(value));
-    ++size_;
-  }
-  T pop() noexcept {
-    T* oldest = buffer_ + first_;
-    if (++first_ == capacity_) first_ = 0;
-    --size_;
-    T value = std::move(*oldest);
-    std::destroy_at(oldest);
-    return value;
-  }
-
   wait_queue<send_wait> senders_;
   wait_queue<receive_wait> receivers_;
-  T* buffer_;
-  std::size_t capacity_;
-  std::size_t first_ = 0;
-  std::size_t size_ = 0;
+  value_ring<T> buffer_;
   std::size_t sent_ = 0;
   std::size_t received_ = 0;
   bool closed_ = false;
