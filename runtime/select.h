@@ -92,9 +92,10 @@ class [[nodiscard]] select_wait final : private channel_selection {
 };
 
 /// Does one of several things at channels of this loop, whichever can be done first, and none of
-/// the others: no value is taken, and none sent, but the one that is given. When several can be
-/// done at once they take turns. A channel that is closed (and empty, where it is received from) is
-/// left out; once all are, the result is `broken_pipe`.
+/// the others: no value is taken, and none sent, but the one that is given (`when_any` would take
+/// from each that has something at the time, and give one). When several can be done at once they
+/// take turns. A channel that is closed (and empty, where it is received from) is left out; once
+/// all are, the result is `broken_pipe`.
 ///
 ///     auto got = co_await gyre::select(orders.receive(), results.send(std::move(next)));
 ///     if (!got) …                                 // all closed, or stopped
