@@ -59,7 +59,8 @@ auto link(Operations&&... operations) {
 /// with `operation_canceled`, and what need not wait may be done or not: its result tells. As one
 /// submission all have run before anything could be tried again: so one that a signal interrupted
 /// in a kernel worker ends with `interrupted`, and a whole transfer gives what the kernel
-/// transferred at once, short though it may be before the end of the file.
+/// transferred at once, short though it may be before the end of the file; one that gives no number
+/// ends with `operation_canceled` then.
 template <std::derived_from<operation>... Operations>
   requires(sizeof...(Operations) > 0)
 auto hard_link(Operations&&... operations) {
