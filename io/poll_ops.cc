@@ -13,10 +13,13 @@ void poll::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_poll_add(&sqe, fd_, static_cast<unsigned>(events_));
 }
 
+// poll(2) passes over a negative number, and tells of one that is not open among the events.
 int poll::perform() noexcept {
+  if (fd_ < 0) return -EBADF;
   pollfd watched = {fd_, events_, 0};
   const int ready = system_call([&] { return ::poll(&watched, 1, 0); });
   if (ready < 0) return ready;
+  if (watched.revents & POLLNVAL) return -EBADF;
   return ready == 0 ? -EAGAIN : watched.revents;
 }
 

@@ -115,6 +115,15 @@ GYRE_TEST(close, what_begins_during_a_close_finds_it_closed) {
   EXPECT_EQ(ended, 1);
 }
 
+GYRE_TEST(close, what_is_closed_cannot_be_polled) {
+  pipe made = pipe::create(4096).value();
+  (co_await made.read_end.close()).value();
+  for (const short events : {short{POLLIN}, short{0}}) {
+    const auto ready = co_await op::poll(made.read_end, events);
+    EXPECT_EQ(ready.error(), std::errc::bad_file_descriptor);
+  }
+}
+
 GYRE_TEST(close, the_peer_of_a_closed_stream_finds_its_end) {
   tcp_pair pair = co_await connect_pair();
   (co_await pair.client.write_all(bytes_of("bye"))).value();
