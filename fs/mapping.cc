@@ -69,6 +69,8 @@ task<result<mapping>> mapping::of(file& mapped, std::uint64_t offset, std::size_
 }
 
 task<result<void>> mapping::close() {
+  // What is in flight needs the pages until the other close has awaited it.
+  if (descriptor_.users().closing()) co_return std::errc::bad_file_descriptor;
   const auto closed = co_await descriptor_.close();
   unmap();
   co_return closed;

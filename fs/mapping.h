@@ -42,7 +42,8 @@ class mapping {
   /// Unmaps. No operation may be in flight.
   ~mapping() { unmap(); }
 
-  /// Unmaps when what is in flight here has ended. Not ended by a stop.
+  /// Unmaps when what is in flight here has ended. Not ended by a stop. What begins meanwhile,
+  /// another close included, ends with `bad_file_descriptor`.
   task<result<void>> close();
 
   std::size_t size() const noexcept { return bytes_.size(); }

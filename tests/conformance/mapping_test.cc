@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gyre/fs/file.h"
+#include "gyre/runtime/scope.h"
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
 #include "gyre/tests/conformance/temporary_directory.h"
@@ -124,6 +125,23 @@ GYRE_TEST(mappings, advice_is_given_and_refused_as_by_the_kernel) {
     EXPECT_TRUE((co_await all.advise(advice)).has_value()) << advice;
   EXPECT_TRUE(byte_pattern().matches(all.bytes()));
   EXPECT_EQ((co_await all.advise(9999)).error(), std::errc::invalid_argument);
+}
+
+GYRE_TEST(mappings, a_second_close_leaves_the_first_what_it_waits_for) {
+  const temporary_directory place;
+  file opened = co_await file_of(place, page_size());
+  mapping all = (co_await mapping::of(opened)).value();
+  std::array<std::byte, 10> copy;
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> { (void)co_await all.read_guarded(copy, 0); });
+    children.spawn([&]() -> task<> { EXPECT_TRUE(co_await all.close()); });
+    children.spawn([&]() -> task<> {
+      const auto closed = co_await all.close();
+      EXPECT_EQ(closed.error(), std::errc::bad_file_descriptor);
+    });
+    co_return;
+  });
+  EXPECT_EQ(all.size(), 0U);
 }
 
 GYRE_TEST_STOPPED_ANYWHERE(mappings, mapping_and_reading) {
