@@ -17,15 +17,16 @@ std::size_t clamp(std::size_t size) noexcept {
   return std::min<std::size_t>(size, transfer_max);
 }
 
-/// Reads with `call(rest)` until `done` bytes fill the buffer, or the file ends, or can't be read.
+/// Reads with `call(rest)` until `done` bytes fill the buffer, or the file ends, or can't be read:
+/// at least once, for the kernel to look at the file.
 template <class Call>
 int fill(std::span<std::byte> buffer, std::size_t& done, Call call) noexcept {
-  while (done < buffer.size()) {
+  do {
     const auto rest = buffer.subspan(done);
     const int count = system_call([&] { return call(rest.first(clamp(rest.size()))); });
     if (count <= 0) return count;
     done += static_cast<std::size_t>(count);
-  }
+  } while (done < buffer.size());
   return 0;
 }
 

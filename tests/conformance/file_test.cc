@@ -158,6 +158,8 @@ GYRE_TEST(files, what_was_closed_is_a_bad_descriptor) {
   (co_await opened.close()).value();
   std::array<std::byte, 8> buffer;
   EXPECT_EQ((co_await opened.read_at(buffer, 0)).error(), std::errc::bad_file_descriptor);
+  const std::span<std::byte> nothing;
+  EXPECT_EQ((co_await opened.read_at(nothing, 0)).error(), std::errc::bad_file_descriptor);
   EXPECT_EQ((co_await opened.status()).error(), std::errc::bad_file_descriptor);
   EXPECT_EQ((co_await opened.close()).error(), std::errc::bad_file_descriptor);
 }
