@@ -15,11 +15,6 @@ unsigned clamp(std::size_t size) noexcept {
   return static_cast<unsigned>(std::min<std::size_t>(size, transfer_max));
 }
 
-bool is_ready(int fd, short events) noexcept {
-  pollfd watched = {fd, events, 0};
-  return system_call([&] { return ::poll(&watched, 1, 0); }) != 0;
-}
-
 constexpr unsigned splice_flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 }  // namespace

@@ -103,8 +103,15 @@ void read::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_read(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
                      static_cast<std::uint64_t>(-1));
 }
+// A descriptor that is not O_NONBLOCK must not hold up whoever makes the call, and could not be
+// stopped. Not every file can be asked with RWF_NOWAIT, and some that don't wait for others, as
+// regular ones, have nothing in the cache.
 int read::perform() noexcept {
-  return system_call([this] { return ::read(fd_, buffer_.data(), clamp(buffer_.size())); });
+  const iovec part = {buffer_.data(), clamp(buffer_.size())};
+  const int answer = system_call([&] { return ::preadv2(fd_, &part, 1, -1, RWF_NOWAIT); });
+  if (answer != -EAGAIN && answer != -EOPNOTSUPP) return answer;
+  if (!is_ready(fd_, POLLIN)) return -EAGAIN;
+  return system_call([&] { return ::read(fd_, part.iov_base, part.iov_len); });
 }
 readiness read::ready_when() const noexcept {
   return {fd_, POLLIN};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <poll.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <limits>
@@ -15,6 +17,12 @@ int system_call(Call call) noexcept {
     if (answer >= 0) return static_cast<int>(answer);
     if (errno != EINTR) return -errno;
   }
+}
+
+/// Whether `fd` has one of `events`, an error or a hang-up now, see poll(2).
+inline bool is_ready(int fd, short events) noexcept {
+  pollfd watched = {fd, events, 0};
+  return system_call([&] { return ::poll(&watched, 1, 0); }) != 0;
 }
 
 /// The kernel transfers no more than this in one call, see read(2).

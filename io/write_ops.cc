@@ -62,8 +62,14 @@ void write::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_write(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
                       static_cast<std::uint64_t>(-1));
 }
+// As `read::perform`. Of a pipe that is ready PIPE_BUF bytes are known to have room.
 int write::perform() noexcept {
-  return system_call([this] { return ::write(fd_, buffer_.data(), clamp(buffer_.size())); });
+  const iovec part = {const_cast<std::byte*>(buffer_.data()), clamp(buffer_.size())};
+  const int answer = system_call([&] { return ::pwritev2(fd_, &part, 1, -1, RWF_NOWAIT); });
+  if (answer != -EAGAIN && answer != -EOPNOTSUPP) return answer;
+  if (!is_ready(fd_, POLLOUT)) return -EAGAIN;
+  const std::size_t most = std::min<std::size_t>(part.iov_len, PIPE_BUF);
+  return system_call([&] { return ::write(fd_, part.iov_base, most); });
 }
 readiness write::ready_when() const noexcept {
   return {fd_, POLLOUT};

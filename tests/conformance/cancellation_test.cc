@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/io/poll_ops.h"
+#include "gyre/io/write_ops.h"
 #include "gyre/net/tcp.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
@@ -131,6 +133,28 @@ GYRE_TEST(cancellation, a_poll_and_a_read_of_a_pipe_stop) {
   std::array<std::byte, 10> buffer;
   co_await expect_stoppable([&] { return op::poll(empty.read_end, POLLIN); });
   co_await expect_stoppable([&] { return op::read(empty.read_end, buffer); });
+}
+
+// As a program inherits them, or is sent them.
+GYRE_TEST(cancellation, a_read_and_a_write_of_pipes_that_block_stop) {
+  pipe empty = pipe::create(4096).value();
+  pipe full = pipe::create(4096).value();
+  const std::vector<std::byte> much(full.capacity() + 1);
+  EXPECT_EQ(::write(full.write_end.number(), much.data(), full.capacity()),
+            static_cast<ssize_t>(full.capacity()));
+  for (const descriptor* each : {&empty.read_end, &full.write_end})
+    EXPECT_EQ(fcntl(each->number(), F_SETFL, 0), 0);
+  std::array<std::byte, 10> buffer;
+  co_await expect_stoppable([&] { return op::read(empty.read_end, buffer); });
+  co_await expect_stoppable([&] { return op::write(full.write_end, much); });
+}
+
+GYRE_TEST(cancellation, a_write_to_a_pipe_that_blocks_takes_what_has_room) {
+  pipe made = pipe::create(16384).value();
+  EXPECT_EQ(fcntl(made.write_end.number(), F_SETFL, 0), 0);
+  const std::vector<std::byte> much(made.capacity() + 1);
+  const auto written = co_await with_timeout(op::write(made.write_end, much), 10s);
+  EXPECT_EQ(written.value(), made.capacity());
 }
 
 GYRE_TEST(cancellation, an_operation_that_was_stopped_before_it_began_does_nothing) {
