@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -239,10 +240,31 @@ task<result<void>> copy_through_memory(copying& copy) {
   co_return result<void>();
 }
 
+// Whether there was more: recv(2) passes over what is urgent in a TCP stream.
+task<result<bool>> pass_urgent_data(copying& copy) {
+  std::array<std::byte, 64> next;
+  const auto part = std::span(next).first(std::min<std::uint64_t>(copy.left(), next.size()));
+  const auto got = co_await op::recv(copy.source, part);
+  if (!got) co_return got.error();
+  if (*got == 0) co_return false;
+  const auto written = co_await write_all(copy, part.first(*got));
+  if (!written) co_return written.error();
+  copy.done += *got;
+  co_return true;
+}
+
+// Urgent data can't be spliced: splice(2) says that the stream ends there, or that there is
+// nothing.
 task<result<void>> copy_somehow(copying& copy) {
-  const auto copied = co_await copy_in_the_kernel(copy);
-  if (copied || !copy.refused) co_return copied;
-  co_return co_await copy_through_memory(copy);
+  while (true) {
+    const auto copied = co_await copy_in_the_kernel(copy);
+    if (!copied && copy.refused) co_return co_await copy_through_memory(copy);
+    const bool held_up = copied ? copy.left() > 0 : copied.error() == std::errc::no_message;
+    if (copy.from != medium::socket || !held_up) co_return copied;
+    const auto more = co_await pass_urgent_data(copy);
+    if (!more) co_return more.error();
+    if (!*more) co_return result<void>();
+  }
 }
 
 /// What can't be copied whatever the way.

@@ -49,11 +49,19 @@ splice_from_stream::splice_from_stream(descriptor& source, descriptor& pipe,
 // SPLICE_F_NONBLOCK is about the pipe: a TCP socket that is not O_NONBLOCK would block all the
 // same.
 int splice_from_stream::perform() noexcept {
+  if (source_ < 0) return -EBADF;
   if (!is_ready(source_, POLLIN)) return -EAGAIN;
-  const int answer = system_call(
-      [this] { return ::splice(source_, nullptr, pipe_, nullptr, most_, splice_flags); });
-  // Only the source can be waited for: a full pipe would be tried again and again.
-  return answer == -EAGAIN && !is_ready(pipe_, POLLOUT) ? -ENOBUFS : answer;
+  const auto splice = [this] {
+    return ::splice(source_, nullptr, pipe_, nullptr, most_, splice_flags);
+  };
+  const int first = system_call(splice);
+  if (first != -EAGAIN) return first;
+  // Only the source can be waited for: a full pipe, or what is there and can't be spliced, would be
+  // tried again and again.
+  if (!is_ready(pipe_, POLLOUT)) return -ENOBUFS;
+  if (!is_ready(source_, POLLIN)) return -EAGAIN;
+  const int second = system_call(splice);  // the pipe may have got room since
+  return second == -EAGAIN ? -ENOMSG : second;
 }
 readiness splice_from_stream::ready_when() const noexcept {
   return {source_, POLLIN};

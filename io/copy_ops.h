@@ -34,6 +34,7 @@ class [[nodiscard]] copy_file_range final : public operation {
 
 /// From a socket or a pipe into a pipe, by splice(2): at least one byte; 0 is the end. Nobody else
 /// may read from the source meanwhile. The pipe must have room: `no_buffer_space` when it is full.
+/// TCP's urgent data is not spliced: `no_message` where it comes next, or 0 as at the end.
 class [[nodiscard]] splice_from_stream final : public operation {
  public:
   static const operation_kind kind;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -183,6 +184,24 @@ GYRE_TEST(copy, no_more_is_taken_from_a_stream_than_was_asked_for) {
   std::vector<std::byte> rest(9);
   EXPECT_EQ((co_await pair.server.read_exactly(rest)).value(), 9U);
   EXPECT_EQ(text_of(rest), " and left");
+}
+
+// Whoever is connected can send such a byte.
+GYRE_TEST(copy, an_urgent_byte_is_left_out_and_ends_nothing) {
+  for (const bool end_is_known : {true, false}) {
+    const temporary_directory place;
+    descriptor sink = make_sink(place);
+    tcp_pair pair = co_await connect_pair();
+    (co_await pair.client.write_all(bytes_of("before "))).value();
+    EXPECT_EQ(::send(pair.client.socket().number(), "!", 1, MSG_OOB), 1);
+    (co_await pair.client.write_all(bytes_of("and after"))).value();
+    if (end_is_known) pair.client.shutdown_write().value();
+    copy_options options;
+    if (!end_is_known) options.length = 16;
+    const auto copied = co_await with_timeout(copy(pair.server.socket(), sink, options), 10s);
+    EXPECT_EQ(copied.value(), 16U);
+    EXPECT_EQ(text_of(co_await content_of(sink)), "before and after");
+  }
 }
 
 GYRE_TEST(copy, sockets_are_joined_in_both_directions) {
