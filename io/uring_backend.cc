@@ -83,6 +83,7 @@ bool fails_unnoticed(std::uint8_t opcode) noexcept {
     case IORING_OP_FALLOCATE:
     case uring_abi::op_ftruncate:
     case IORING_OP_MADVISE:
+    case IORING_OP_SHUTDOWN:
     case IORING_OP_STATX:
     case IORING_OP_RENAMEAT:
     case IORING_OP_UNLINKAT:

@@ -109,6 +109,14 @@ GYRE_TEST(socket_setup, a_hard_link_shuts_down_after_a_failure) {
   EXPECT_TRUE(ended.has_value());
 }
 
+GYRE_TEST(socket_setup, a_shutdown_that_fails_cuts_a_link) {
+  descriptor socket = (co_await op::socket(AF_INET, SOCK_STREAM)).value();
+  auto [ended, made] =
+      co_await link(op::shutdown(socket, SHUT_WR), op::socket(AF_INET, SOCK_STREAM));
+  EXPECT_EQ(ended.error(), std::errc::not_connected);
+  EXPECT_EQ(made.error(), std::errc::operation_canceled);
+}
+
 GYRE_TEST(socket_setup, a_shutdown_alone_ends_a_read_that_waits) {
   tcp_pair pair = co_await connect_pair();
   co_await with_scope([&](scope& children) -> task<> {
