@@ -11,8 +11,7 @@ void operation::prepare(io_uring_sqe&) noexcept {
 }
 
 bool operation::start(promise_base& waiter) noexcept {
-  check(state_ == state::idle || (state_ == state::ended && !whole_),
-        "an operation was awaited a second time: make a new one");
+  check(state_ == state::idle, "an operation was awaited a second time: make a new one");
   begin_wait(waiter);
   stop_requested_ = false;
   if (waiter.chain().stop_requested()) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "gyre/net/tcp.h"
+#include "gyre/net/udp.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -60,6 +61,18 @@ GYRE_TEST_THAT_DIES(misuse, writing_a_whole_buffer_with_one_operation_twice, "a 
   auto write = pair.client.write_all(bytes_of("once"));
   (co_await write).value();
   (co_await write).value();
+}
+
+// What the kernel filled in the first time would be the room that it has the second time.
+GYRE_TEST_THAT_DIES(misuse, receiving_two_datagrams_with_one_operation, "a second time") {
+  udp_socket socket = udp_socket::bind(endpoint::loopback_v4(0)).value();
+  const endpoint self = socket.local().value();
+  std::array<std::byte, 8> buffer;
+  auto receive = socket.receive_from(buffer);
+  (co_await socket.send_to(bytes_of("one"), self)).value();
+  (co_await receive).value();
+  (co_await socket.send_to(bytes_of("two"), self)).value();
+  (co_await receive).value();
 }
 
 template <class Awaitable>
