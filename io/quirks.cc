@@ -33,12 +33,14 @@ constexpr std::array all = {
           "Waits for the descriptor through the ring, and makes the call itself without blocking. "
           "Only a splice from a file, where the disk may be slow, is submitted.",
           probes::splice_takes_a_worker),
-    quirk("statx_takes_a_worker",
-          "Statx through the ring always runs on a kernel worker, and so do most operations on "
-          "paths.",
-          "Asks for the status of an open file by a system call, which never waits; paths are "
-          "looked up on the backend's own bounded pool.",
-          probes::statx_takes_a_worker),
+    quirk(
+        "statx_takes_a_worker",
+        "Statx through the ring always runs on a kernel worker, and so do most operations on "
+        "paths.",
+        "Asks for the status of an open file by a system call, which never waits; paths are "
+        "looked up on the backend's own bounded pool. In a link, where one worker serves all, both "
+        "are submitted.",
+        probes::statx_takes_a_worker),
     quirk("workers_are_unbounded",
           "Requests that block may get a kernel worker each, thousands of them.",
           "Limits each ring to four workers of either kind.", probes::workers_are_unbounded),
