@@ -22,17 +22,21 @@ operation* find_in(const operation_queue& queue, const descriptor_users& users) 
   return nullptr;
 }
 
+bool awaits_network(const operation& operation) noexcept {
+  return operation.kind().waits_for == awaited_thing::network;
+}
+
 }  // namespace
 
 offload_pool::offload_pool(backend& home, unsigned threads_max)
-    : home_(home), threads_max_(threads_max) {
+    : home_(home), threads_max_(threads_max), network_max_((threads_max + 1) / 2) {
   threads_.reserve(threads_max);
 }
 
 offload_pool::~offload_pool() {
   {
     const std::lock_guard lock(mutex_);
-    check(queued_.empty() && running_.empty() && done_.empty(),
+    check(queued_count_ == 0 && running_.empty() && done_.empty(),
           "a pool of threads was destroyed with operations in it");
     ending_ = true;
   }
@@ -45,7 +49,7 @@ bool offload_pool::submit(operation& operation) noexcept {
   {
     const std::lock_guard lock(mutex_);
     operation.backend_slot = slot_queued;
-    queued_.push(operation);
+    queue_of(operation).push(operation);
     one_more = ++queued_count_ > idle_ && threads_.size() < threads_max_;
   }
   if (one_more) start_thread();
@@ -57,14 +61,14 @@ bool offload_pool::submit(operation& operation) noexcept {
 bool offload_pool::withdraw(operation& operation) noexcept {
   const std::lock_guard lock(mutex_);
   if (operation.backend_slot != slot_queued) return false;
-  queued_.remove(operation);
+  queue_of(operation).remove(operation);
   --queued_count_;
   return true;
 }
 
 operation* offload_pool::find(const descriptor_users& users) noexcept {
   const std::lock_guard lock(mutex_);
-  for (const operation_queue* queue : {&queued_, &running_, &done_})
+  for (const operation_queue* queue : {&queued_, &queued_for_network_, &running_, &done_})
     if (operation* found = find_in(*queue, users)) return found;
   return nullptr;
 }
@@ -89,23 +93,42 @@ void offload_pool::start_thread() noexcept {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+operation_queue& offload_pool::queue_of(const operation& operation) noexcept {
+  return awaits_network(operation) ? queued_for_network_ : queued_;
+}
+
+// From both queues in turn. What may not run yet is taken by the thread that lets it: the one that
+// has ended one of its kind.
+operation* offload_pool::take_next() noexcept {
+  const bool network = !queued_for_network_.empty() && network_running_ < network_max_ &&
+                       (network_is_next_ || queued_.empty());
+  operation* taken = (network ? queued_for_network_ : queued_).pop();
+  if (!taken) return nullptr;
+  network_is_next_ = !network;
+  if (network) ++network_running_;
+  --queued_count_;
+  return taken;
+}
+
 void offload_pool::work() noexcept {
   std::unique_lock lock(mutex_);
   while (true) {
-    while (queued_.empty()) {
+    operation* next = take_next();
+    while (!next) {
       if (ending_) return;
       ++idle_;
       work_there_.wait(lock);
       --idle_;
+      next = take_next();
     }
-    operation& taken = *queued_.pop();
-    --queued_count_;
+    operation& taken = *next;
     running_.push(taken);
     taken.backend_slot = slot_running;
     lock.unlock();
     const int result = taken.perform();
     lock.lock();
     running_.remove(taken);
+    if (awaits_network(taken)) --network_running_;
     taken.backend_slot = static_cast<std::uint32_t>(result);
     const bool first = done_.empty();
     done_.push(taken);

@@ -15,8 +15,9 @@ namespace gyre {
 
 /// Performs operations that may block (on a disk, on a lock) for a backend: on a bounded number of
 /// threads, which start when they are needed and get no signals. More operations wait for their
-/// turn, in order. What runs can't be interrupted. Uses `operation::backend_slot` and the links.
-/// All but the threads themselves is used on the backend's thread.
+/// turn, in order. Those that wait for the network take half of the threads at most: the others are
+/// not to wait behind them. What runs can't be interrupted. Uses `operation::backend_slot` and the
+/// links. All but the threads themselves is used on the backend's thread.
 class offload_pool {
  public:
   /// `home` is woken when there is something to collect, and must outlive the pool.
@@ -46,19 +47,25 @@ class offload_pool {
 
  private:
   operation_queue take_done() noexcept;
+  operation_queue& queue_of(const operation& operation) noexcept;
+  operation* take_next() noexcept;
   void start_thread() noexcept;
   void work() noexcept;
 
   backend& home_;
   const unsigned threads_max_;
+  const unsigned network_max_;
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;  // guards all that follows, and backend_slot and the links of what is in here
   std::condition_variable work_there_;
   operation_queue queued_;
+  operation_queue queued_for_network_;
   operation_queue running_;
   operation_queue done_;
   unsigned queued_count_ = 0;
+  unsigned network_running_ = 0;
+  bool network_is_next_ = false;
   unsigned idle_ = 0;
   bool ending_ = false;
   std::atomic<bool> any_done_ = false;

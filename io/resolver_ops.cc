@@ -8,7 +8,7 @@ namespace gyre::op {
 static_assert(EAI_NONAME < 0 && EAI_AGAIN < 0);
 
 constinit const operation_kind getaddrinfo::kind("getaddrinfo", "getaddrinfo(3)",
-                                                 awaited_thing::device, ring_policy::offload);
+                                                 awaited_thing::network, ring_policy::offload);
 int getaddrinfo::perform() noexcept {
   if (given_up_.load(std::memory_order_relaxed)) return -ECANCELED;
   addrinfo* list = nullptr;

@@ -54,7 +54,8 @@ bool interrupted(int result) noexcept {
 bool waits_for_descriptor(const operation& operation) noexcept {
   const awaited_thing awaited = operation.kind().waits_for;
   return operation.ready_when().fd >= 0 ||
-         (awaited != awaited_thing::device && awaited != awaited_thing::nothing);
+         (awaited != awaited_thing::device && awaited != awaited_thing::network &&
+          awaited != awaited_thing::nothing);
 }
 
 // What is emulated then may be a system call that blocks, unless its descriptor is told not to;

@@ -29,11 +29,11 @@ class resolve_options {
 /// written as an address, without brackets, needs no lookup. Fails with a `resolver_errc`, with
 /// `operation_canceled`, or with what kept the system from asking (`too_many_files_open`, …).
 ///
-/// Lookups run on the backend's own threads, which files share (`uring_options::threads_max`), and
-/// a name server that is silent is waited for as resolv.conf(5) says, some 10 to 30 s: put
-/// `with_timeout` around. A stop ends the wait at once. The call itself can't be stopped: a thread
-/// goes on with it, on memory of its own, and nobody takes its answer. `run` waits for that before
-/// it returns, as it does for all tasks.
+/// Lookups run on the backend's own threads, at most half of them (`uring_options::threads_max`) at
+/// a time, and a name server that is silent is waited for as resolv.conf(5) says, some 10 to 30 s:
+/// put `with_timeout` around. A stop ends the wait at once. The call itself can't be stopped: a
+/// thread goes on with it, on memory of its own, and nobody takes its answer. `run` waits for that
+/// before it returns, as it does for all tasks.
 ///
 /// Only in a task.
 task<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port,

@@ -9,8 +9,10 @@
 namespace gyre {
 namespace {
 
-bool waits_for_device(const operation& operation) noexcept {
-  return operation.kind().waits_for == awaited_thing::device;
+// What no descriptor tells of is done at once.
+bool is_unwatched(const operation& operation) noexcept {
+  const awaited_thing awaited = operation.kind().waits_for;
+  return awaited == awaited_thing::device || awaited == awaited_thing::network;
 }
 
 }  // namespace
@@ -20,7 +22,7 @@ manual_clock::manual_clock(std::unique_ptr<backend> kernel) noexcept
 
 // One that finds a pipe full has to wait for a descriptor after all.
 bool manual_clock::submit(operation& operation) noexcept {
-  if (!waits_for_device(operation)) return inner().submit(operation);
+  if (!is_unwatched(operation)) return inner().submit(operation);
   const int result = operation.perform();
   if (result == -EAGAIN && operation.ready_when().fd >= 0) return inner().submit(operation);
   operation.conclude(result);
@@ -29,7 +31,7 @@ bool manual_clock::submit(operation& operation) noexcept {
 
 bool manual_clock::submit_linked(std::span<operation* const> operations, link_kind kind) noexcept {
   for (const operation* each : operations)
-    if (waits_for_device(*each)) return false;
+    if (is_unwatched(*each)) return false;
   return inner().submit_linked(operations, kind);
 }
 

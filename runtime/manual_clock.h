@@ -15,10 +15,10 @@ namespace gyre {
 /// a timeout never comes early because the machine is slow. `run_options::manual_clock` makes a
 /// loop with one; else hand it to a loop of your own.
 ///
-/// Disks and locks take no time: what may wait for them is done at once, by the loop's thread. What
-/// waits for a descriptor gets `grace` of real time before each jump; that is plenty for what other
-/// tasks of the loop send, but not for other threads and processes: what they do takes however long
-/// it takes by this clock.
+/// Disks, locks and name servers take no time: what may wait for them is done at once, by the
+/// loop's thread. What waits for a descriptor gets `grace` of real time before each jump; that is
+/// plenty for what other tasks of the loop send, but not for other threads and processes: what they
+/// do takes however long it takes by this clock.
 ///
 /// When all tasks wait, no timer is armed, nothing is in flight, and no other thread wakes the loop
 /// for `patience` of real time, they wait for ever: that ends the process with a sentence.

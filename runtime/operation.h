@@ -46,6 +46,7 @@ enum class awaited_thing : std::uint8_t {
   writing,  ///< a descriptor that becomes writable
   events,   ///< a descriptor's events, without which the system call returns, O_NONBLOCK or not
   device,   ///< a disk or a lock, which nobody can watch
+  network,  ///< the same of an answer from another host, which may take half a minute
 };
 
 /// In place of the opcode where there is none to use: such operations are system calls everywhere.

@@ -19,7 +19,8 @@ constexpr const char* introduction =
 Written by `./dev docs` from the code; a test compares them.
 
 - **waits for**: what an operation may have to wait for. A *device* is a disk or a lock, which
-  nobody can watch; *events* are those that the system call does not wait for by itself.
+  nobody can watch; the *network* an answer from another host, for which operations take at most
+  half of a pool's threads; *events* are those that the system call does not wait for by itself.
 - **uring**: an *opcode* is submitted to the ring, from the first Linux whose io_uring has it. A
   *system call* is made by the loop's thread: it never blocks, and would cost a kernel worker as a
   submission. The *pool* is the backend's own threads, for what blocks and would cost a worker too;
@@ -36,7 +37,8 @@ Written by `./dev docs` from the code; a test compares them.
 )";
 
 bool waits_for_descriptor(const operation_kind& kind) {
-  return kind.waits_for != awaited_thing::nothing && kind.waits_for != awaited_thing::device;
+  return kind.waits_for != awaited_thing::nothing && kind.waits_for != awaited_thing::device &&
+         kind.waits_for != awaited_thing::network;
 }
 
 const char* name_of(awaited_thing awaited) {
@@ -51,6 +53,8 @@ const char* name_of(awaited_thing awaited) {
       return "events";
     case awaited_thing::device:
       return "device";
+    case awaited_thing::network:
+      return "network";
   }
   return "";
 }

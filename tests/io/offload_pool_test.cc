@@ -37,6 +37,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned threads_max = 4;
+constexpr unsigned half = threads_max / 2;
 
 /// Operations that block until they are let go, and what has become of them.
 class blocked {
@@ -45,9 +46,11 @@ class blocked {
    public:
     static constexpr operation_kind kind{"wait", "none", awaited_thing::device, ring_policy::submit,
                                          0,      "5.1"};
+    static constexpr operation_kind network_kind{"wait", "none", awaited_thing::network,
+                                                 ring_policy::offload};
 
     wait(blocked& owner, descriptor_users* users) noexcept
-        : operation(kind, users), owner_(owner) {}
+        : operation(owner.on_network_ ? network_kind : kind, users), owner_(owner) {}
     result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
     void prepare(io_uring_sqe&) noexcept override {}
@@ -61,6 +64,8 @@ class blocked {
    private:
     blocked& owner_;
   };
+
+  explicit blocked(bool on_network = false) : on_network_(on_network) {}
 
   void spawn_into(scope& children, unsigned count, descriptor_users* users = nullptr) {
     for (unsigned i = 0; i < count; ++i) {
@@ -76,15 +81,17 @@ class blocked {
     spawn_into(children, threads_max);
     co_await all_run();
   }
-  task<> all_run() {
-    while (running_ < threads_max) (co_await sleep_for(100us)).value();
+  task<> all_run(unsigned count = threads_max) {
+    while (running_ < count) (co_await sleep_for(100us)).value();
   }
+  unsigned running() const { return running_; }
   void let_go(unsigned count = threads_max) { gate_.release(count); }
 
   unsigned delivered = 0;
   unsigned cancelled = 0;
 
  private:
+  const bool on_network_;
   std::atomic<unsigned> running_ = 0;
   std::counting_semaphore<> gate_{0};
 };
@@ -203,6 +210,41 @@ TEST_P(pool_of, a_close_ends_what_is_queued_and_awaits_what_runs) {
     });
     EXPECT_TRUE(closed);
     EXPECT_EQ(uses.delivered, threads_max);
+  }());
+}
+
+TEST_P(pool_of, keeps_threads_for_others_than_the_network) {
+  run([]() -> task<> {
+    blocked names(true);
+    blocked files;
+    co_await with_scope([&](scope& children) -> task<> {
+      names.spawn_into(children, 10);
+      co_await names.all_run(half);
+      files.spawn_into(children, 10);
+      co_await files.all_run(half);
+      EXPECT_EQ(names.running(), half);
+      files.let_go(10);
+      co_await files.all_run(10);
+      EXPECT_EQ(names.running(), half);
+      names.let_go(10);
+    });
+    EXPECT_EQ(files.delivered, 10U);
+    EXPECT_EQ(names.delivered, 10U);
+  }());
+}
+
+TEST_P(pool_of, gives_back_what_waits_for_its_turn_on_the_network) {
+  run([]() -> task<> {
+    blocked names(true);
+    co_await with_scope([&](scope& children) -> task<> {
+      names.spawn_into(children, threads_max);
+      co_await names.all_run(half);
+      children.request_stop();
+      co_await yield();
+      EXPECT_EQ(names.cancelled, half);
+      names.let_go();
+    });
+    EXPECT_EQ(names.delivered, half);
   }());
 }
 
