@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -32,6 +33,18 @@ class file_status {
   struct statx status_;
 };
 
+/// What direct transfers of a file (O_DIRECT) have to be aligned to, in bytes.
+class direct_alignment {
+ public:
+  direct_alignment(std::size_t memory, std::size_t offset) noexcept
+      : memory(memory), offset(offset) {}
+
+  std::size_t memory;  ///< the address of a buffer
+  std::size_t offset;  ///< the position in the file and the number of bytes
+  /// What does for an `aligned_buffer`, of which each part of that size can be transferred.
+  std::size_t both() const noexcept { return std::max(memory, offset); }
+};
+
 /// An open file. Reads and writes name their position, so that any number may be in flight at once.
 /// Buffers are the caller's and must stay until the operation has ended.
 class file {
@@ -62,6 +75,14 @@ class file {
     return {descriptor_, buffers, offset, flags};
   }
 
+  /// As `write_at`, for files opened with O_DIRECT, over blocks that were written before: a
+  /// submission of its own, as reading is, where `write_at` takes a thread of the backend's. ext4
+  /// needs no worker of the kernel's for that. Past the end, over a hole, over what is in the
+  /// cache, and in other files the result is the same, but the kernel may start a worker for each.
+  op::write_at overwrite_at(std::span<const std::byte> buffer, std::uint64_t offset) noexcept {
+    return {descriptor_, buffer, offset, op::write_at::overwrite_kind};
+  }
+
   /// Returns when all that was written is on the disk, see fsync(2). After an error what was
   /// written since the last success may be lost, though the next call may succeed: never try again.
   op::fsync sync() noexcept { return {descriptor_, op::fsync::what::all}; }
@@ -84,6 +105,12 @@ class file {
   }
 
   task<result<file_status>> status();
+  /// What transfers must be aligned to once the file is opened with O_DIRECT; others the kernel may
+  /// refuse with `invalid_argument`. As the file system says (Linux 6.1); where that says nothing,
+  /// 4,096 bytes, which suits disks of today. `operation_not_supported` where it says that it has
+  /// no direct transfers of this file; it may refuse O_DIRECT without saying so, by
+  /// `invalid_argument`.
+  task<result<direct_alignment>> direct_io_alignment();
   /// Sets the permission bits, see fchmod(2); no umask applies.
   op::fchmod change_mode(unsigned mode) noexcept { return {descriptor_, mode}; }
   /// Gives the file to others, see fchown(2); -1 leaves the owner or the group as it is.

@@ -117,14 +117,17 @@ readiness read::ready_when() const noexcept {
   return {fd_, POLLIN};
 }
 
+// What a kernel doesn't know it doesn't tell.
+constexpr unsigned status_asked_for = STATX_BASIC_STATS | STATX_DIOALIGN;
+
 constinit const operation_kind fstat::kind("fstat", "statx(2)", awaited_thing::nothing,
                                            ring_policy::perform, IORING_OP_STATX, "5.6");
 void fstat::prepare(io_uring_sqe& sqe) noexcept {
-  io_uring_prep_statx(&sqe, fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status_);
+  io_uring_prep_statx(&sqe, fd_, "", AT_EMPTY_PATH, status_asked_for, &status_);
 }
 int fstat::perform() noexcept {
   return system_call(
-      [this] { return ::statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status_); });
+      [this] { return ::statx(fd_, "", AT_EMPTY_PATH, status_asked_for, &status_); });
 }
 result<struct statx> fstat::await_resume() noexcept {
   const int answer = outcome();

@@ -87,8 +87,8 @@ class [[nodiscard]] read final : public operation {
   std::span<std::byte> buffer_;
 };
 
-/// statx(2) (Linux 4.11) of an open file. A plain system call on every backend: the inode is in
-/// memory, and through the ring it would cost a kernel worker.
+/// statx(2) (Linux 4.11) of an open file, STATX_DIOALIGN included. A plain system call on every
+/// backend: the inode is in memory, and through the ring it would cost a kernel worker.
 class [[nodiscard]] fstat final : public operation {
  public:
   static const operation_kind kind;

@@ -25,6 +25,9 @@ unsigned count_of(std::span<const iovec> buffers) noexcept {
 
 constinit const operation_kind write_at::kind("write_at", "pwrite(2)", awaited_thing::device,
                                               ring_policy::offload, IORING_OP_WRITE, "5.6");
+constinit const operation_kind write_at::overwrite_kind("overwrite_at", "pwrite(2)",
+                                                        awaited_thing::device, ring_policy::submit,
+                                                        IORING_OP_WRITE, "5.6");
 void write_at::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   io_uring_prep_write(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
@@ -113,8 +116,8 @@ int pwritev2::perform() noexcept {
 }
 
 std::span<const operation_kind* const> write_operations() noexcept {
-  static constexpr const operation_kind* all[] = {&write_at::kind, &write::kind, &preadv2::kind,
-                                                  &pwritev2::kind};
+  static constexpr const operation_kind* all[] = {&write_at::kind, &write_at::overwrite_kind,
+                                                  &write::kind, &preadv2::kind, &pwritev2::kind};
   return all;
 }
 

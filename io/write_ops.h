@@ -23,12 +23,12 @@ namespace gyre::op {
 class [[nodiscard]] write_at final : public operation {
  public:
   static const operation_kind kind;
+  /// As a submission of its own: where the kernel needs no worker for it.
+  static const operation_kind overwrite_kind;
 
-  write_at(descriptor& file, std::span<const std::byte> buffer, std::uint64_t offset) noexcept
-      : operation(kind, &file.users(), whole),
-        fd_(file.number()),
-        buffer_(buffer),
-        offset_(offset) {}
+  write_at(descriptor& file, std::span<const std::byte> buffer, std::uint64_t offset,
+           const operation_kind& as = kind) noexcept
+      : operation(as, &file.users(), whole), fd_(file.number()), buffer_(buffer), offset_(offset) {}
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
