@@ -23,10 +23,14 @@ namespace gyre::detail {
 template <class T>
 using value_or_nothing = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+/// The place of a child whose owner finds it by other means than a list.
+class unlisted {};
+
 /// One of several tasks that are awaited together. Each is a chain of its own, so that it can wait,
-/// and be stopped, beside the others; it tells `Owner` when it has ended.
-template <class T, class Owner>
-class child_task final : public await_chain {
+/// and be stopped, beside the others; it tells `Owner` when it has ended. `Place` is what the owner
+/// keeps with it.
+template <class T, class Owner, class Place = unlisted>
+class child_task final : public await_chain, public Place {
  public:
   child_task(task<T>&& work, loop& home) noexcept : await_chain(home), work_(std::move(work)) {}
   explicit child_task(task<T>&& work) noexcept : child_task(std::move(work), loop::current()) {}
@@ -40,6 +44,9 @@ class child_task final : public await_chain {
     home().make_ready(coroutine);
   }
 
+  /// Once it has ended: the exception that it ended with, or null; what it returned, or that
+  /// thrown.
+  const std::exception_ptr* failure() const noexcept { return work_.coroutine().failure(); }
   value_or_nothing<T> take() {
     if constexpr (std::is_void_v<T>) {
       work_.coroutine().take();
@@ -50,7 +57,7 @@ class child_task final : public await_chain {
   }
 
  private:
-  void finished() noexcept override { owner_->ended(*this, work_.coroutine().failure()); }
+  void finished() noexcept override { owner_->ended(*this, failure()); }
 
   Owner* owner_ = nullptr;
   task<T> work_;

@@ -74,7 +74,8 @@ class task_promise final : public task_promise_value<T> {
 ///
 /// Parameters are kept in the coroutine's frame; references must outlive it. A lambda that is a
 /// coroutine loses its captures at the first suspension unless something owns the lambda: give it
-/// to `invoke`, `with_scope` or `scope::spawn`, which do.
+/// to `invoke`, `with_scope` or `scope::spawn`, which do. g++ 12 makes nothing of a function that
+/// awaits in a condition and has no variable: write `const bool sent = …` and test that.
 template <class T>
 class [[nodiscard]] task {
  public:

@@ -37,7 +37,7 @@ class [[nodiscard]] when_all_awaiter final : private detail::children_wait {
  private:
   template <class T>
   using child = detail::child_task<T, when_all_awaiter>;
-  template <class, class>
+  template <class, class, class>
   friend class detail::child_task;
 
   void ended(await_chain&, const std::exception_ptr* failure) noexcept {

@@ -79,7 +79,7 @@ class [[nodiscard]] when_any_awaiter final : private detail::first_wait {
   }
 
  private:
-  template <class, class>
+  template <class, class, class>
   friend class detail::child_task;
 
   template <std::size_t Index>
