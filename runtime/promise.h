@@ -25,6 +25,12 @@ class promise_base : public ready_node {
     continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
+  /// Makes it, whoever it was awaited by before, part of the chain of `awaiter`: for what is
+  /// awaited again and again.
+  void rejoin_chain(promise_base& awaiter) noexcept {
+    continuation_ = &awaiter;
+    chain_ = awaiter.chain_;
+  }
   /// Makes it the first of a chain. `awaiter` goes on when it ends; where it is null the chain is
   /// told instead.
   void begin_chain(await_chain& chain, promise_base* awaiter) noexcept {
