@@ -1,0 +1,120 @@
+#include "gyre/runtime/stop_on.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <stop_token>
+#include <thread>
+
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/runtime/fake_backend.h"
+
+namespace gyre::testing_runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(stop_on, ends_a_wait_when_another_thread_asks) {
+  for (int i = 0; i < 200; ++i) {
+    fake_world world;
+    std::stop_source source;
+    event never_set;
+    std::thread other;
+    world.run(invoke([&]() -> task<> {
+      other = std::thread([&] { source.request_stop(); });
+      EXPECT_EQ((co_await stop_on(source.get_token(), never_set.wait())).error(),
+                std::errc::operation_canceled);
+    }));
+    other.join();
+  }
+}
+
+TEST(stop_on, survives_a_request_at_the_moment_of_its_end) {
+  for (int i = 0; i < 500; ++i) {
+    fake_world world;
+    std::stop_source source;
+    std::thread other([&] { source.request_stop(); });
+    world.run(invoke([&]() -> task<> {
+      for (int round = 0; round < 50; ++round) {
+        const auto slept = co_await stop_on(source.get_token(), sleep_for(0s));
+        (void)slept;
+      }
+    }));
+    other.join();
+  }
+}
+
+TEST(stop_on, gives_what_came_before_the_request) {
+  fake_world world;
+  std::stop_source source;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        EXPECT_EQ((co_await stop_on(source.get_token(), request())).value(), 5);
+      });
+      co_await yield();
+      co_await yield();
+      world.kernel.finish(*world.kernel.in_flight().front(), 5);
+      source.request_stop();
+    });
+    EXPECT_EQ(world.kernel.counters().cancelled, 0U);
+  }));
+}
+
+TEST(stop_on, stops_from_the_beginning_what_was_asked_before) {
+  fake_world world;
+  std::stop_source source;
+  source.request_stop();
+  world.run(invoke([&]() -> task<> {
+    EXPECT_EQ((co_await stop_on(source.get_token(), sleep_for(1h))).error(),
+              std::errc::operation_canceled);
+    EXPECT_TRUE(co_await stop_on(std::stop_token(), sleep_for(1s)));
+    EXPECT_TRUE(co_await sleep_for(1s)) << "the awaiting task was stopped as well";
+  }));
+}
+
+TEST(stop_on, gives_what_tasks_return_and_throw) {
+  fake_world world;
+  std::stop_source source;
+  world.run(invoke([&]() -> task<> {
+    const auto owned = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(4); };
+    EXPECT_EQ(*co_await stop_on(source.get_token(), owned()), 4);
+    const auto failing = []() -> task<> {
+      co_await yield();
+      throw std::runtime_error("on purpose");
+    };
+    bool failed = false;
+    try {
+      co_await stop_on(source.get_token(), failing());
+    } catch (const std::runtime_error&) {
+      failed = true;
+    }
+    EXPECT_TRUE(failed);
+  }));
+}
+
+TEST(stop_on, passes_on_a_stop_of_its_task_and_a_deadline) {
+  fake_world world;
+  std::stop_source source;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        for (int i = 0; i < 2; ++i)
+          EXPECT_EQ((co_await stop_on(source.get_token(), sleep_for(1h))).error(),
+                    std::errc::operation_canceled);
+      });
+      co_await yield();
+      children.request_stop();
+    });
+    EXPECT_EQ((co_await with_timeout(stop_on(source.get_token(), sleep_for(1h)), 1s)).error(),
+              std::errc::timed_out);
+  }));
+}
+
+}  // namespace
+}  // namespace gyre::testing_runtime
