@@ -13,6 +13,7 @@ def _library(header, debs, module = "", least = ""):
 # where an older one will not do, its pkg-config module and least version.
 _SYSTEM = {
     "asio": _library("asio.hpp", "libasio-dev"),
+    "boost.context": _library("boost/context/fiber.hpp", "libboost-context-dev"),
     "cli11": _library("CLI/CLI.hpp", "libcli11-dev"),
     "google_benchmark": _library("benchmark/benchmark.h", "libbenchmark-dev"),
     "googletest": _library("gmock/gmock.h", "libgtest-dev libgmock-dev"),

@@ -10,8 +10,8 @@ set -euo pipefail
 root=${GYRE_BAZEL7_ROOT:-/var/tmp/gyre-bazel7}
 src=$(cd "$(dirname "$0")/.." && pwd)
 suite=forky
-packages=bazel-bootstrap,libasio-dev,libbenchmark-dev,libcli11-dev,libgmock-dev,libgtest-dev
-packages+=,libllhttp-dev,liburing-dev
+packages=bazel-bootstrap,libasio-dev,libbenchmark-dev,libboost-context-dev,libcli11-dev
+packages+=,libgmock-dev,libgtest-dev,libllhttp-dev,liburing-dev
 
 fail() {
   echo "bazel7_root: $*" >&2
