@@ -1,8 +1,5 @@
 #include "gyre/runtime/frame_pool.h"
 
-#include <array>
-#include <new>
-
 namespace gyre {
 namespace {
 
@@ -19,87 +16,62 @@ constexpr bool reuse = true;
 constexpr bool reuse = true;
 #endif
 
-constexpr std::size_t granule = 64;
-constexpr std::size_t classes = 64;
-constexpr std::size_t pooled_max = granule * classes;
-constexpr std::size_t idle_bytes_max = 8 << 20;
-
-struct free_block {
-  free_block* next;
-};
-
-struct thread_pool_state {
-  std::array<free_block*, classes> idle{};
-  std::size_t idle_bytes = 0;
+struct heap_use {
   bool cleaned_up = false;  // when the thread ends
-  std::int64_t live = 0;
-  std::uint64_t heap_allocations = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t deallocations = 0;
 };
 
-// Trivially destructible on purpose: reading it costs no initialisation check.
-constinit thread_local thread_pool_state pool;
+constinit thread_local heap_use heap;
 
-struct at_thread_exit {
-  ~at_thread_exit() {
-    for (free_block*& list : pool.idle) {
-      while (free_block* block = list) {
-        list = block->next;
-        ::operator delete(block);
-      }
-    }
-    pool.idle_bytes = idle_bytes_max;  // what is freed from here on goes straight to the heap
-  }
-};
-
-std::size_t class_of(std::size_t size) noexcept {
-  return (size - 1) / granule;
-}
-
-[[gnu::noinline]] void clean_up_at_thread_exit() {
-  static thread_local at_thread_exit cleanup;
-  (void)cleanup;
-  pool.cleaned_up = true;
-}
-
-[[gnu::noinline]] void* allocate_from_heap(std::size_t size) {
-  ++pool.heap_allocations;
-  void* block = ::operator new(size <= pooled_max ? (class_of(size) + 1) * granule : size);
-  ++pool.live;
-  return block;
+void give_to_heap(void* block) noexcept {
+  ++heap.deallocations;
+  ::operator delete(block);
 }
 
 }  // namespace
 
-void* frame_pool::allocate(std::size_t size) {
-  if (reuse && size - 1 < pooled_max) {
-    free_block*& list = pool.idle[class_of(size)];
-    if (free_block* block = list) {
-      list = block->next;
-      pool.idle_bytes -= (class_of(size) + 1) * granule;
-      ++pool.live;
-      return block;
-    }
+constinit thread_local frame_pool::idle_blocks frame_pool::idle_;
+
+/// Frees what a thread has at hand when it ends.
+class frame_pool_of_thread {
+ public:
+  frame_pool_of_thread() noexcept { frame_pool::idle_.bytes = 0; }
+  ~frame_pool_of_thread() {
+    for (frame_pool::free_block*& first : frame_pool::idle_.first)
+      while (first) give_to_heap(std::exchange(first, first->next));
+    // What is freed from here on goes straight to the heap.
+    frame_pool::idle_.bytes = frame_pool::idle_bytes_max;
   }
-  return allocate_from_heap(size);
+
+  static void clean_up_at_exit() {
+    static thread_local frame_pool_of_thread cleanup;
+    (void)cleanup;
+    heap.cleaned_up = true;
+  }
+};
+
+void* frame_pool::allocate_from_heap(std::size_t size) {
+  void* block = ::operator new(size - 1 < pooled_max ? rounded(size) : size);
+  ++heap.allocations;
+  return block;
 }
 
-void frame_pool::deallocate(void* block, std::size_t size) noexcept {
-  --pool.live;
-  if (reuse && size - 1 < pooled_max && pool.idle_bytes < idle_bytes_max) {
-    if (!pool.cleaned_up) clean_up_at_thread_exit();
-    free_block*& list = pool.idle[class_of(size)];
-    list = ::new (block) free_block{list};
-    pool.idle_bytes += (class_of(size) + 1) * granule;
-    return;
-  }
-  ::operator delete(block);
+void frame_pool::deallocate_slowly(void* block, std::size_t size) noexcept {
+  if (!reuse || size - 1 >= pooled_max || heap.cleaned_up) return give_to_heap(block);
+  frame_pool_of_thread::clean_up_at_exit();
+  keep(block, size);
 }
 
 std::int64_t frame_pool::live() noexcept {
-  return pool.live;
+  auto blocks = static_cast<std::int64_t>(heap.allocations - heap.deallocations);
+  for (const free_block* each : idle_.first)
+    for (; each; each = each->next) --blocks;
+  return blocks;
 }
+
 std::uint64_t frame_pool::heap_allocations() noexcept {
-  return pool.heap_allocations;
+  return heap.allocations;
 }
 
 }  // namespace gyre

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <utility>
 
 namespace gyre {
 
@@ -12,14 +15,61 @@ namespace gyre {
 class frame_pool {
  public:
   /// Throws `std::bad_alloc` when memory is out.
-  static void* allocate(std::size_t size);
-  /// `size` must be what was asked for.
-  static void deallocate(void* block, std::size_t size) noexcept;
+  static void* allocate(std::size_t size) {
+    if (size - 1 < pooled_max) {
+      free_block*& first = idle_.first[class_of(size)];
+      if (first) [[likely]] {
+        idle_.bytes -= rounded(size);
+        return std::exchange(first, first->next);
+      }
+    }
+    return allocate_from_heap(size);
+  }
 
-  /// Blocks of this thread that are in use: allocated here less freed here. Tests compare it.
+  /// `size` must be what was asked for.
+  static void deallocate(void* block, std::size_t size) noexcept {
+    if (size - 1 < pooled_max && idle_.bytes < idle_bytes_max) [[likely]]
+      keep(block, size);
+    else
+      deallocate_slowly(block, size);
+  }
+
+  /// Blocks of this thread that are in use: allocated here less freed here. Tests compare it; it
+  /// counts those that are idle.
   static std::int64_t live() noexcept;
   /// How often this thread had to ask the heap. Stands still in a steady state.
   static std::uint64_t heap_allocations() noexcept;
+
+ private:
+  friend class frame_pool_of_thread;
+  struct free_block {
+    free_block* next;
+  };
+  static constexpr std::size_t granule = 64;
+  static constexpr std::size_t classes = 64;
+  static constexpr std::size_t pooled_max = granule * classes;
+  static constexpr std::size_t idle_bytes_max = 8 << 20;
+
+  /// What a thread has at hand. Trivially destructible on purpose: reading it costs no
+  /// initialisation check. It counts as full until the thread's end is known to clean it up.
+  struct idle_blocks {
+    std::array<free_block*, classes> first{};
+    std::size_t bytes = idle_bytes_max;
+  };
+
+  static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / granule; }
+  static constexpr std::size_t rounded(std::size_t size) noexcept {
+    return (class_of(size) + 1) * granule;
+  }
+  static void keep(void* block, std::size_t size) noexcept {
+    free_block*& first = idle_.first[class_of(size)];
+    first = ::new (block) free_block{first};
+    idle_.bytes += rounded(size);
+  }
+  static void* allocate_from_heap(std::size_t size);
+  static void deallocate_slowly(void* block, std::size_t size) noexcept;
+
+  static constinit thread_local idle_blocks idle_;
 };
 
 }  // namespace gyre
