@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -78,6 +79,9 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
+  /// The look for completions before the thread sleeps, for those who wake it.
+  enum class look : std::uint8_t { none, under_way, woken };
+
   uring_backend(std::unique_ptr<ring> ring, descriptor wake, const uring_options& options,
                 const kill_switches& also_without);
 
@@ -131,6 +135,7 @@ class uring_backend final : public backend {
   descriptor wake_;
   std::uint64_t wake_count_ = 0;
   bool wake_armed_ = false;
+  std::atomic<look> look_ = look::none;
   backend_counters counters_;
   offload_pool pool_;  // the last: its threads wake this backend until they end
 };
