@@ -1,12 +1,12 @@
 #pragma once
 
-#include <concepts>
 #include <coroutine>
+#include <type_traits>
 #include <utility>
 
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/awaitable.h"
 #include "gyre/runtime/loop.h"
-#include "gyre/runtime/operation.h"
 #include "gyre/runtime/promise.h"
 #include "gyre/runtime/task.h"
 
@@ -41,15 +41,6 @@ class [[nodiscard]] shielded_task final : private suspension, private await_chai
   task<T> work_;
 };
 
-namespace detail {
-
-template <std::derived_from<operation> Operation>
-auto await_operation(Operation& operation) -> task<decltype(operation.await_resume())> {
-  co_return co_await operation;
-}
-
-}  // namespace detail
-
 /// Awaits `work` to its end, whatever asks the awaiting task to stop, before or meanwhile: for
 /// clean-up that must finish. The stop is not lost: the awaiting task's next wait ends by it. A
 /// deadline around the awaiting task is such a stop, so it doesn't reach in and is overrun; one
@@ -67,11 +58,12 @@ shielded_task<T> shield(task<T> work) noexcept {
   return shielded_task<T>(std::move(work));
 }
 
-/// The same for an operation, which must be part of the same co_await expression. It takes the
-/// frame of one coroutine more.
-template <std::derived_from<operation> Operation>
-auto shield(Operation&& operation) {
-  return shield(detail::await_operation(operation));
+/// The same for anything else that can be awaited (an operation, say), which must be part of the
+/// same co_await expression. It takes the frame of one coroutine more.
+template <awaitable Awaitable>
+  requires(!detail::is_task<std::remove_cvref_t<Awaitable>>)
+auto shield(Awaitable&& awaited) {
+  return shield(detail::as_task(std::forward<Awaitable>(awaited)));
 }
 
 }  // namespace gyre

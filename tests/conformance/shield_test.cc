@@ -12,6 +12,7 @@
 #include "gyre/io/direct_descriptor.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/socket_ops.h"
+#include "gyre/runtime/channel.h"
 #include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -38,6 +39,24 @@ GYRE_TEST(shields, what_is_in_flight_is_not_cancelled_by_a_stop) {
     EXPECT_TRUE(co_await shield(pair.client.write_all(bytes_of("data"))));
   });
   EXPECT_EQ(text_of(buffer), "data");
+}
+
+GYRE_TEST(shields, anything_that_can_be_awaited_can_be_shielded) {
+  channel<int> values(1);
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      EXPECT_TRUE(co_await shield(values.send(1)));
+      EXPECT_TRUE(co_await shield(values.send(2)));
+      EXPECT_EQ((co_await shield(with_timeout(values.send(3), 1ms))).error(), std::errc::timed_out);
+    });
+    children.spawn([&]() -> task<> {
+      EXPECT_EQ((co_await shield(values.receive())).value(), 1);
+      EXPECT_EQ((co_await values.receive()).error(), std::errc::operation_canceled);
+    });
+    children.request_stop();
+    co_return;
+  });
+  EXPECT_EQ(values.try_receive().value(), 2);
 }
 
 GYRE_TEST(shields, what_begins_after_a_stop_is_done) {

@@ -33,11 +33,11 @@ namespace fs = std::filesystem;
 // More than any of this takes on a machine that is busy, under a sanitizer.
 constexpr auto patience = 60s;
 
-std::string program() {
+std::string program(const std::string& example) {
   const char* runfiles = std::getenv("TEST_SRCDIR");
   const char* workspace = std::getenv("TEST_WORKSPACE");
   if (!runfiles || !workspace) throw std::runtime_error("run this by bazel test");
-  return std::string(runfiles) + "/" + workspace + "/examples/http_server";
+  return std::string(runfiles) + "/" + workspace + "/examples/" + example;
 }
 
 std::array<int, 2> make_pipe() {
@@ -69,8 +69,8 @@ bool read_to_end(int fd, std::string& text) {
 
 }  // namespace
 
-server_process::server_process(std::vector<std::string> arguments) {
-  start(arguments);
+server_process::server_process(std::vector<std::string> arguments, const std::string& example) {
+  start(example, arguments);
   constexpr std::string_view listening = "listening on ";
   while (output_.find('\n') == std::string::npos && read_more(output_fd_, output_) == reading::more)
     continue;
@@ -81,14 +81,14 @@ server_process::server_process(std::vector<std::string> arguments) {
   output_.erase(0, line_end + 1);
 }
 
-void server_process::start(const std::vector<std::string>& arguments) {
+void server_process::start(const std::string& example, const std::vector<std::string>& arguments) {
   const auto out = make_pipe();
   const auto err = make_pipe();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-  std::vector<std::string> words = {program()};
+  std::vector<std::string> words = {program(example)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -10,11 +10,12 @@
 
 namespace http {
 
-/// The HTTP server as a child process, as a user starts it.
+/// The HTTP server, or another of the examples, as a child process, as a user starts it.
 class server_process {
  public:
   /// Starts it with these arguments. `port()` is 0 when it ended instead of listening.
-  explicit server_process(std::vector<std::string> arguments);
+  explicit server_process(std::vector<std::string> arguments,
+                          const std::string& example = "http_server");
   server_process(const server_process&) = delete;
   server_process& operator=(const server_process&) = delete;
   /// Kills it if it still runs.
@@ -42,7 +43,7 @@ class server_process {
   bool has_no_connections() const;
 
  private:
-  void start(const std::vector<std::string>& arguments);
+  void start(const std::string& example, const std::vector<std::string>& arguments);
 
   pid_t pid_ = -1;
   int output_fd_ = -1;
