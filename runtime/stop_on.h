@@ -86,6 +86,7 @@ class [[nodiscard]] stop_on_awaiter final : private suspension,
 ///     auto got = co_await gyre::stop_on(thread.get_stop_token(), stream.read_some(buffer));
 ///
 /// The request is passed on by `loop::post`; one that is made already stops it from the beginning.
+/// For the other direction see `with_stop_token`.
 template <awaitable Awaitable>
 auto stop_on(std::stop_token token, Awaitable&& awaited) {
   auto work = detail::as_task(std::forward<Awaitable>(awaited));

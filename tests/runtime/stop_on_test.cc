@@ -11,6 +11,7 @@
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_stop_token.h"
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
@@ -113,6 +114,55 @@ TEST(stop_on, passes_on_a_stop_of_its_task_and_a_deadline) {
     });
     EXPECT_EQ((co_await with_timeout(stop_on(source.get_token(), sleep_for(1h)), 1s)).error(),
               std::errc::timed_out);
+  }));
+}
+
+TEST(with_stop_token, passes_a_stop_on_to_who_has_the_token) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    bool told = false;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        const int value = co_await with_stop_token([&](std::stop_token token) -> task<int> {
+          const std::stop_callback on_stop(token, [&] { told = true; });
+          EXPECT_EQ((co_await sleep_for(1h)).error(), std::errc::operation_canceled);
+          co_return 7;
+        });
+        EXPECT_EQ(value, 7);
+      });
+      co_await yield();
+      EXPECT_FALSE(told);
+      children.request_stop();
+      EXPECT_TRUE(told);
+    });
+  }));
+}
+
+TEST(with_stop_token, gives_one_that_was_asked_already_to_a_task_that_was_stopped) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.request_stop();
+      co_await with_stop_token([](std::stop_token token) -> task<> {
+        EXPECT_TRUE(token.stop_requested());
+        co_return;
+      });
+    });
+  }));
+}
+
+TEST(with_stop_token, hands_on_what_the_task_throws_and_leaves_a_token_that_outlives_it) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    std::stop_token kept;
+    const auto fails = [&](std::stop_token token) -> task<> {
+      kept = token;
+      co_await yield();
+      throw std::runtime_error("told");
+    };
+    EXPECT_THROW(co_await with_stop_token(fails), std::runtime_error);
+    EXPECT_FALSE(kept.stop_requested());
+    EXPECT_FALSE(kept.stop_possible());
   }));
 }
 
