@@ -5,7 +5,6 @@
 #include "gyre/fs/open_at.h"
 #include "gyre/io/file_ops.h"
 #include "gyre/io/path_ops.h"
-#include "gyre/runtime/loop.h"
 
 namespace gyre {
 namespace {
@@ -17,9 +16,10 @@ constexpr std::size_t batch_bytes = 4096;
 
 file_watch::file_watch(int fd) : inotify_(fd), batch_(batch_bytes) {}
 
+// Non-blocking for every backend: inotify knows plain read(2) only, which a ring has a kernel
+// worker make where it might block.
 result<file_watch> file_watch::create() {
-  const bool nonblocking = loop::current().kernel().nonblocking();
-  const int fd = inotify_init1(IN_CLOEXEC | (nonblocking ? IN_NONBLOCK : 0));
+  const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (fd < 0) return errno_error(errno);
   return file_watch(fd);
 }

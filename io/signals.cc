@@ -5,7 +5,6 @@
 #include <span>
 
 #include "gyre/io/file_ops.h"
-#include "gyre/runtime/loop.h"
 
 namespace gyre {
 namespace {
@@ -19,10 +18,10 @@ sigset_t set_of(std::initializer_list<int> numbers) {
 
 }  // namespace
 
+// Non-blocking for every backend, as in fs/watch.cc: older kernels know plain read(2) only here.
 result<signals> signals::create(std::initializer_list<int> numbers) {
   const sigset_t set = set_of(numbers);
-  const bool nonblocking = loop::current().kernel().nonblocking();
-  const int fd = signalfd(-1, &set, SFD_CLOEXEC | (nonblocking ? SFD_NONBLOCK : 0));
+  const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return errno_error(errno);
   return signals(fd);
 }
