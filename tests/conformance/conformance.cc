@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -9,8 +11,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -21,6 +25,7 @@
 #include "gyre/tests/conformance/backends.h"
 #include "gyre/tests/conformance/resources.h"
 #include "gyre/tests/conformance/stopping_backend.h"
+#include "gyre/tests/io/kernel_workers.h"
 
 namespace gyre::conformance {
 namespace {
@@ -29,6 +34,40 @@ namespace {
 constexpr unsigned seconds_max = 120;
 
 const backend_under_test* under_test = nullptr;
+
+// Whether a ring was handed what it may have done by a kernel worker.
+std::atomic<bool> worker_may_appear = false;
+
+std::unique_ptr<backend> make_watched(const backend_under_test& on) {
+  std::unique_ptr<backend> made = on.make();
+  if (std::string_view(made->name()) != "uring") return made;
+  return std::make_unique<watched_backend>(std::move(made),
+                                           [](const operation_kind& kind, bool linked) {
+                                             if (may_take_kernel_worker(kind, linked))
+                                               worker_may_appear = true;
+                                           });
+}
+
+// Kernel workers belong to a thread and end with it: on a new one none is left of another test,
+// which would be taken instead of one that could be seen. The signals that come to the process are
+// this thread's, as if there were no other.
+void run_on_new_thread(const std::function<void()>& run) {
+  sigset_t every;
+  sigset_t before;
+  sigfillset(&every);
+  pthread_sigmask(SIG_SETMASK, &every, &before);
+  std::exception_ptr failure;
+  std::thread([&] {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    try {
+      run();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (failure) std::rethrow_exception(failure);
+}
 
 bool may_execute_itself() {
   std::error_code failure;
@@ -56,22 +95,29 @@ class test_of_behaviour : public testing::Test {
   void TestBody() override {
     switch (tested_.how) {
       case manner::once:
-        return run_and_leave_nothing([this] { run(on_.make(), tested_.run()); });
+        return run_on_new_thread(
+            [this] { run_and_leave_nothing([this] { run(make_watched(on_), tested_.run()); }); });
       case manner::to_death:
         // Executed anew, where the user that this is by now may do that.
         GTEST_FLAG_SET(death_test_style, may_execute_itself() ? "threadsafe" : "fast");
-        EXPECT_DEATH(run(on_.make(), tested_.run()), tested_.last_words);
+        EXPECT_DEATH(run(make_watched(on_), tested_.run()), tested_.last_words);
         return;
       case manner::stopped_anywhere:
-        stop_anywhere(stopping_backend::when::before_the_kernel);
-        stop_anywhere(stopping_backend::when::while_kernel_has_it);
+        run_on_new_thread([this] {
+          stop_anywhere(stopping_backend::when::before_the_kernel);
+          stop_anywhere(stopping_backend::when::while_kernel_has_it);
+        });
     }
   }
 
   static void run_and_leave_nothing(const std::function<void()>& run) {
     const resources before = resources::in_use();
+    const std::set<int> workers = kernel_workers();
+    worker_may_appear = false;
     run();
     EXPECT_EQ(resources::settled(before), before) << "something was left behind";
+    EXPECT_TRUE(worker_may_appear || std::ranges::includes(workers, kernel_workers()))
+        << "a kernel worker was taken, by no operation whose policy allows for it";
   }
 
   static void run(std::unique_ptr<backend> on, task<> body) {
@@ -88,7 +134,7 @@ class test_of_behaviour : public testing::Test {
     for (int turn = 1; stopped && !HasFailure(); ++turn) {
       SCOPED_TRACE("stopped at turn " + std::to_string(turn));
       run_and_leave_nothing([&] {
-        auto on = std::make_unique<stopping_backend>(on_.make(), turn, when);
+        auto on = std::make_unique<stopping_backend>(make_watched(on_), turn, when);
         stopping_backend& stopping = *on;
         run(std::move(on), stop_once(stopping, stopped));
       });
@@ -145,7 +191,7 @@ bool add(const behaviour& tested) {
 }
 
 std::unique_ptr<backend> make_backend_under_test() {
-  return under_test->make();
+  return make_watched(*under_test);
 }
 
 void require(bool holds, std::source_location where) {

@@ -40,7 +40,8 @@ class behaviour {
 
 /// Makes a test of `tested` for each backend, called <backend>/<suite>.<name>. After each of them
 /// nothing may be left: no descriptor, no thread, no coroutine frame, no timer, and no operation
-/// that was submitted and did not complete.
+/// that was submitted and did not complete. Nor may a ring have taken a kernel worker, unless for
+/// an operation whose policy allows for it, see `may_take_kernel_worker`.
 bool add(const behaviour& tested);
 
 /// One more backend of the kind that is being tested, for a loop on another thread.
