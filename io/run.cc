@@ -71,8 +71,8 @@ class core_group final : public cores {
         options_(options),
         make_(std::move(make)),
         cpus_(usable_cpus()),
-        loops_(count, nullptr),
-        stops_(count) {}
+        stops_(count),
+        endings_(count) {}
 
   void run() {
     std::vector<std::thread> threads;
@@ -94,15 +94,34 @@ class core_group final : public cores {
     void delivered() noexcept override { loop::current().root()->request_stop(); }
   };
 
+  /// The end of one loop, which uses it alone; the message tells it of the others' ends.
+  class ending final : public message {
+   public:
+    bool main_ended = false;
+    bool all_ended = false;
+
+   private:
+    void delivered() noexcept override { all_ended = true; }
+  };
+
+  /// The root scope of a loop whose main task has ended: nothing begins in it.
+  class last_scope final : public scope {
+   public:
+    explicit last_scope(loop& home) noexcept : scope(home) { request_stop(); }
+
+   private:
+    void emptied() noexcept override {}
+  };
+
   class posted_call final : public message {
    public:
-    posted_call(core_group& group, std::function<void()> function)
-        : group_(group), function_(std::move(function)) {}
+    posted_call(core_group& group, unsigned core, std::function<void()> function)
+        : group_(group), core_(core), function_(std::move(function)) {}
 
    private:
     void delivered() noexcept override {
       try {
-        function_();
+        if (!group_.endings_[core_].main_ended) function_();
       } catch (...) {
         group_.fail(std::current_exception());
       }
@@ -111,6 +130,7 @@ class core_group final : public cores {
     void discarded() noexcept override { delete this; }
 
     core_group& group_;
+    const unsigned core_;
     std::function<void()> function_;
   };
 
@@ -129,7 +149,9 @@ class core_group final : public cores {
         unsigned core;
         ~leaving() { group.leave(core); }
       } leave{*this, core};
-      if (enter(core, home)) run_on(home, make_(*this, core));
+      if (!enter(core, home)) return;
+      run_main(core, home);
+      remain(core, home);
     } catch (...) {
       fail(std::current_exception());
     }
@@ -144,8 +166,8 @@ class core_group final : public cores {
     say(options_.log, sentence);
   }
 
-  // No main task begins before all loops are there: what is posted to one finds it. False when one
-  // could not be had.
+  // No main task begins before all loops are there: what is posted to one finds it. False, on all,
+  // when one could not be had.
   bool enter(unsigned core, loop& home) {
     backend_report report = home.kernel().report();
     std::unique_lock lock(mutex_);
@@ -154,12 +176,39 @@ class core_group final : public cores {
     ++entered_;
     change_.notify_all();
     change_.wait(lock, [this] { return entered_ == count() || failure_; });
-    return !failure_;
+    return entered_ == count();
+  }
+
+  void run_main(unsigned core, loop& home) noexcept {
+    try {
+      if (!has_failed()) run_on(home, make_(*this, core));
+    } catch (...) {
+      fail(std::current_exception());
+    }
+  }
+
+  // Others may still send messages here, and wait for an answer: they get it until the last of them
+  // has ended.
+  void remain(unsigned core, loop& home) noexcept {
+    ending& mine = endings_[core];
+    mine.main_ended = true;
+    {
+      const std::lock_guard lock(mutex_);
+      if (++ended_ == count())
+        for (unsigned each = 0; each < count(); ++each) loops_[each]->post(endings_[each]);
+    }
+    last_scope nothing_begins(home);
+    home.drive(mine.all_ended, nothing_begins);
   }
 
   void leave(unsigned core) {
     const std::lock_guard lock(mutex_);
     loops_[core] = nullptr;
+  }
+
+  bool has_failed() {
+    const std::lock_guard lock(mutex_);
+    return failure_ != nullptr;
   }
 
   void fail(std::exception_ptr why) noexcept {
@@ -173,7 +222,7 @@ class core_group final : public cores {
 
   void post(unsigned core, std::function<void()> function) override {
     const std::lock_guard lock(mutex_);
-    if (loops_[core]) loops_[core]->post(*new posted_call(*this, std::move(function)));
+    if (loops_[core]) loops_[core]->post(*new posted_call(*this, core, std::move(function)));
   }
 
   const run_options& options_;
@@ -182,8 +231,9 @@ class core_group final : public cores {
   std::mutex mutex_;
   std::condition_variable change_;
   unsigned entered_ = 0;
-  std::vector<loop*> loops_;
+  unsigned ended_ = 0;
   std::vector<stop_message> stops_;
+  std::vector<ending> endings_;
   std::exception_ptr failure_;
   std::set<std::string, std::less<>> said_;
 };
@@ -194,7 +244,8 @@ std::unique_ptr<loop> make_loop(const run_options& options) {
   return make_loop(options, options.log);
 }
 
-cores::cores(unsigned count) : reports_(count, backend_report("", "")), count_(count) {}
+cores::cores(unsigned count)
+    : reports_(count, backend_report("", "")), loops_(count, nullptr), count_(count) {}
 
 const backend_report& cores::report(unsigned core) const noexcept {
   check(core < count_, "cores::report was asked for a core that there isn't");

@@ -2,13 +2,16 @@
 
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "gyre/io/choose_backend.h"
 #include "gyre/runtime/backend_report.h"
+#include "gyre/runtime/check.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
+#include "gyre/runtime/submit_to.h"
 #include "gyre/runtime/task.h"
 
 namespace gyre {
@@ -64,12 +67,31 @@ class cores {
   /// were gathered before the first main task began.
   const backend_report& report(unsigned core) const noexcept;
 
+  /// The loop `core`, which is below `count()`. It is there until the main tasks of all have ended,
+  /// and takes messages for as long. From any thread that runs one of the loops, without a lock.
+  loop& at(unsigned core) const noexcept {
+    check(core < count_, "a core was asked for that there isn't");
+    return *loops_[core];
+  }
+
+  /// Calls `function()` on the loop `core`, and gives what it gives, as a `result`: see
+  /// `gyre::submit_to`. `operation_canceled` once the main task of that core has ended.
+  ///
+  ///     const auto value = co_await cores.submit_to(owner_of(key), [&] { return shard().get(key);
+  ///     });
+  template <class Function>
+    requires std::is_invocable_v<Function&>
+  submit_to_awaiter<Function> submit_to(unsigned core, Function function) {
+    return submit_to_awaiter<Function>(at(core), std::move(function));
+  }
+
  protected:
   explicit cores(unsigned count);
   ~cores() = default;
   virtual void post(unsigned core, std::function<void()> function) = 0;
 
   std::vector<backend_report> reports_;
+  std::vector<loop*> loops_;
 
  private:
   unsigned count_;

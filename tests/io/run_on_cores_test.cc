@@ -123,5 +123,51 @@ TEST(run_on_cores, an_exception_of_a_posted_function_comes_out) {
   EXPECT_EQ(said, "posted");
 }
 
+TEST(run_on_cores, calls_go_from_every_core_to_every_core) {
+  std::array<int, 4> called{};
+  run_on_cores(with_cores(4), [&](cores& all, unsigned core) -> task<> {
+    for (int round = 0; round < 50; ++round)
+      for (unsigned to = 0; to < all.count(); ++to) {
+        const auto came_to = co_await all.submit_to(to, [&, to]() -> task<unsigned> {
+          EXPECT_EQ(&loop::current(), &all.at(to));
+          ++called[to];
+          co_await yield();
+          co_return core + to;
+        });
+        // One that has ended first says so.
+        if (came_to) {
+          EXPECT_EQ(*came_to, core + to);
+        } else {
+          EXPECT_EQ(came_to.error(), std::errc::operation_canceled);
+        }
+      }
+  });
+  EXPECT_GE(called[0], 50);
+}
+
+TEST(run_on_cores, a_core_whose_main_task_has_ended_refuses_calls) {
+  run_on_cores(with_cores(3), [&](cores& all, unsigned core) -> task<> {
+    if (core != 0) co_return;
+    for (unsigned other : {1U, 2U})
+      while (co_await all.submit_to(other, [] {})) continue;
+    for (int i = 0; i < 100; ++i) {
+      const auto refused = co_await all.submit_to(2, [] { ADD_FAILURE() << "it was called"; });
+      EXPECT_EQ(refused.error(), std::errc::operation_canceled);
+    }
+    all.post_to_each([](unsigned each) { EXPECT_EQ(each, 0U); });
+    co_await yield();
+  });
+}
+
+TEST(run_on_cores, a_failure_ends_calls_between_the_others) {
+  for (int round = 0; round < 20; ++round)
+    EXPECT_THROW(run_on_cores(with_cores(4),
+                              [&](cores& all, unsigned core) -> task<> {
+                                if (core == 3) throw std::runtime_error("three");
+                                (void)co_await all.submit_to((core + 1) % 3, wait_for_ever);
+                              }),
+                 std::runtime_error);
+}
+
 }  // namespace
 }  // namespace gyre
