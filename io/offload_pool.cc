@@ -132,7 +132,7 @@ void offload_pool::work() noexcept {
     taken.backend_slot = static_cast<std::uint32_t>(result);
     const bool first = done_.empty();
     done_.push(taken);
-    any_done_.store(true, std::memory_order_release);
+    any_done_.store(true, std::memory_order_relaxed);
     if (!first) continue;
     lock.unlock();
     home_.wake();

@@ -38,7 +38,7 @@ class offload_pool {
   /// may submit again.
   template <class Take>
   unsigned collect(Take take) noexcept {
-    if (!any_done_.load(std::memory_order_acquire)) return 0;
+    if (!any_done_.load(std::memory_order_relaxed)) return 0;
     unsigned count = 0;
     for (operation_queue done = take_done(); operation* each = done.pop(); ++count)
       take(*each, static_cast<int>(each->backend_slot));

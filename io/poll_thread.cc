@@ -181,7 +181,7 @@ void poll_thread::release(operation& operation, int error) noexcept {
   operation.backend_slot = static_cast<std::uint32_t>(error);
   const bool first = done_.empty();
   done_.push(operation);
-  any_done_.store(true, std::memory_order_release);
+  any_done_.store(true, std::memory_order_relaxed);
   if (first) home_.wake();
 }
 

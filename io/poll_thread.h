@@ -39,7 +39,7 @@ class poll_thread {
   /// errno of poll(2). `take` may watch again.
   template <class Take>
   unsigned collect(Take take) noexcept {
-    if (!any_done_.load(std::memory_order_acquire)) return 0;
+    if (!any_done_.load(std::memory_order_relaxed)) return 0;
     unsigned count = 0;
     for (operation_queue done = take_done(); operation* each = done.pop(); ++count)
       take(*each, static_cast<int>(each->backend_slot));
