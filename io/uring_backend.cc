@@ -479,10 +479,7 @@ void uring_backend::arm_wake() noexcept {
 
 // A thread that looks for completions sees this too, and need not be told by the kernel.
 void uring_backend::wake() noexcept {
-  look seen = look::under_way;
-  if (look_.compare_exchange_strong(seen, look::woken, std::memory_order_acq_rel) ||
-      seen == look::woken)
-    return;
+  if (look_.wake()) return;
   const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_.number(), &one, sizeof one);
@@ -515,12 +512,12 @@ int uring_backend::enter(unsigned least, steady_time until) noexcept {
 
 bool uring_backend::spin(steady_time until) noexcept {
   ++counters_.spins;
-  look_.store(look::under_way, std::memory_order_release);
+  look_.begin_look();
   const bool seen = spin_.spin(until, [this] {
     if (ring_->has_deferred()) enter(0, no_wait);
-    return ring_->has_completions() || look_.load(std::memory_order_relaxed) == look::woken;
+    return ring_->has_completions() || look_.woken();
   });
-  const bool found = look_.exchange(look::none, std::memory_order_acq_rel) == look::woken || seen;
+  const bool found = look_.end_look() || seen;
   if (!found) ++counters_.spun_in_vain;
   return found;
 }

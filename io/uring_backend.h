@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/ring.h"
 #include "gyre/io/ring_feature.h"
+#include "gyre/io/wake_word.h"
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/operation.h"
@@ -79,9 +79,6 @@ class uring_backend final : public backend {
     std::uint32_t next_free = 0;
   };
 
-  /// The look for completions before the thread sleeps, for those who wake it.
-  enum class look : std::uint8_t { none, under_way, woken };
-
   uring_backend(std::unique_ptr<ring> ring, descriptor wake, const uring_options& options,
                 const kill_switches& also_without);
 
@@ -135,7 +132,7 @@ class uring_backend final : public backend {
   descriptor wake_;
   std::uint64_t wake_count_ = 0;
   bool wake_armed_ = false;
-  std::atomic<look> look_ = look::none;
+  wake_word look_;
   backend_counters counters_;
   offload_pool pool_;  // the last: its threads wake this backend until they end
 };
