@@ -5,6 +5,7 @@ own @liburing defines it before it calls gyre_system_deps().
 """
 
 load("//bazel:llhttp.bzl", "llhttp_repository")
+load("//bazel:relacy.bzl", "relacy_repository")
 
 def _library(header, debs, module = "", least = ""):
     return struct(header = header, debs = debs, module = module, least = least)
@@ -90,3 +91,5 @@ def gyre_system_deps():
             )
     if not native.existing_rule("llhttp"):
         llhttp_repository(name = "llhttp")
+    if not native.existing_rule("relacy"):
+        relacy_repository(name = "relacy")
