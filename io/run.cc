@@ -97,20 +97,31 @@ class core_group final : public cores {
   /// The end of one loop, which uses it alone; the message tells it of the others' ends.
   class ending final : public message {
    public:
-    bool main_ended = false;
-    bool all_ended = false;
+    void settle() noexcept { settled = all_ended_ && last->empty(); }
+
+    const scope* last = nullptr;  // from the end of its main task on
+    bool settled = false;         // nothing is left to wait for
 
    private:
-    void delivered() noexcept override { all_ended = true; }
+    void delivered() noexcept override {
+      all_ended_ = true;
+      settle();
+    }
+    bool all_ended_ = false;
   };
 
-  /// The root scope of a loop whose main task has ended: nothing begins in it.
+  /// The root scope of a loop whose main task has ended: nothing begins in it. Only what travels
+  /// may come by.
   class last_scope final : public scope {
    public:
-    explicit last_scope(loop& home) noexcept : scope(home) { request_stop(); }
+    last_scope(loop& home, ending& own) noexcept : scope(home), own_(own) {
+      request_stop();
+      own_.last = this;
+    }
 
    private:
-    void emptied() noexcept override {}
+    void emptied() noexcept override { own_.settle(); }
+    ending& own_;
   };
 
   class posted_call final : public message {
@@ -121,7 +132,7 @@ class core_group final : public cores {
    private:
     void delivered() noexcept override {
       try {
-        if (!group_.endings_[core_].main_ended) function_();
+        if (!group_.endings_[core_].last) function_();
       } catch (...) {
         group_.fail(std::current_exception());
       }
@@ -191,14 +202,13 @@ class core_group final : public cores {
   // has ended.
   void remain(unsigned core, loop& home) noexcept {
     ending& mine = endings_[core];
-    mine.main_ended = true;
+    last_scope nothing_begins(home, mine);
     {
       const std::lock_guard lock(mutex_);
       if (++ended_ == count())
         for (unsigned each = 0; each < count(); ++each) loops_[each]->post(endings_[each]);
     }
-    last_scope nothing_begins(home);
-    home.drive(mine.all_ended, nothing_begins);
+    home.drive(mine.settled, nothing_begins);
   }
 
   void leave(unsigned core) {

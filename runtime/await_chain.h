@@ -7,6 +7,9 @@ namespace gyre {
 class await_chain;
 class loop;
 class promise_base;
+namespace detail {
+class traveller;
+}
 
 /// What a suspended coroutine waits for: an operation, a timer, the children of a scope. It lives
 /// in the frame of the coroutine that awaits it and must not be destroyed before it has ended.
@@ -66,11 +69,16 @@ class await_chain {
   /// What the chain waits for now, or null while it runs or stands in the ready queue.
   const suspension* waiting_for() const noexcept { return waiting_for_; }
 
+  /// For `resume_on`: itself where it can leave its loop, else null.
+  virtual detail::traveller* as_traveller() noexcept { return nullptr; }
+
  protected:
   ~await_chain() = default;
   /// The outermost coroutine of the chain has finished. It is suspended at its end, and its frame
   /// must not be destroyed from here.
   virtual void finished() noexcept = 0;
+  /// From here on it belongs to another loop. Nothing of it may be in use on the one before.
+  void move_to(loop& home) noexcept { home_ = &home; }
 
  private:
   friend class promise_base;

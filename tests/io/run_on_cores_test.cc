@@ -10,6 +10,8 @@
 #include "gyre/io/run.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/resume_on.h"
+#include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
 
@@ -157,6 +159,25 @@ TEST(run_on_cores, a_core_whose_main_task_has_ended_refuses_calls) {
     all.post_to_each([](unsigned each) { EXPECT_EQ(each, 0U); });
     co_await yield();
   });
+}
+
+TEST(run_on_cores, a_task_travels_to_every_core_also_to_those_that_have_ended) {
+  std::atomic<unsigned> seen = 0;
+  run_on_cores(with_cores(4), [&](cores& all, unsigned core) -> task<> {
+    const auto journey = [&]() -> task<> {
+      for (unsigned i = 1; i <= all.count(); ++i) {
+        loop& next = all.at((core + i) % all.count());
+        EXPECT_TRUE(co_await resume_on(next));
+        seen += &loop::current() == &next;
+        co_await yield();
+      }
+    };
+    for (int round = 0; round < 50; ++round) co_await travel(journey());
+    if (core == 0) {
+      while (co_await spawn_on(all.at(1), wait_for_ever())) continue;
+    }
+  });
+  EXPECT_EQ(seen, 4 * 4 * 50U);
 }
 
 TEST(run_on_cores, a_failure_ends_calls_between_the_others) {

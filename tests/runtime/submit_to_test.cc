@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -20,56 +19,12 @@
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/heap/counted_heap.h"
 #include "gyre/tests/runtime/fake_backend.h"
+#include "gyre/tests/runtime/other_loop.h"
 
 namespace gyre::testing_runtime {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A loop on a thread of its own, whose main task waits until it is told to end.
-class other_loop {
- public:
-  other_loop()
-      : thread_([this] {
-          world_.run(invoke([this]() -> task<> {
-            running_.count_down();
-            (void)co_await ending_.wait();
-          }));
-        }) {
-    running_.wait();
-  }
-  ~other_loop() {
-    end();
-    thread_.join();
-  }
-
-  void end() {
-    if (!std::exchange(told_, true)) home().post(end_);
-  }
-  loop& home() { return world_.home; }
-
- private:
-  class set_event final : public message {
-   public:
-    explicit set_event(event& set) : set_(set) {}
-
-   private:
-    void delivered() noexcept override { set_.set(); }
-    event& set_;
-  };
-
-  fake_world world_;
-  std::latch running_{1};
-  event ending_;
-  set_event end_{ending_};
-  bool told_ = false;
-  std::thread thread_;
-};
-
-task<result<void>> wait_for_ever() {
-  event never;
-  co_return co_await never.wait();
-}
 
 /// Says on which thread it is destroyed.
 class traced {
@@ -83,13 +38,6 @@ class traced {
  private:
   std::thread::id* destroyed_on_;
 };
-
-template <class Main>
-void run_beside(Main main) {
-  other_loop other;
-  fake_world world;
-  world.run(invoke([&]() -> task<> { co_await main(other.home()); }));
-}
 
 TEST(submit_to, calls_functions_on_the_thread_of_the_other_loop) {
   run_beside([](loop& other) -> task<> {
