@@ -11,20 +11,20 @@
 namespace gyre {
 
 descriptor::descriptor(descriptor&& other) noexcept {
-  fd_ = take_from(other);
+  users_.number = take_from(other);
 }
 
 descriptor& descriptor::operator=(descriptor&& other) noexcept {
   if (this == &other) return *this;
   reset();
-  fd_ = take_from(other);
+  users_.number = take_from(other);
   return *this;
 }
 
 int descriptor::release() noexcept {
   check(!users_.any(), "a descriptor was moved while an operation on it was in flight");
   users_.note = {};
-  return std::exchange(fd_, -1);
+  return std::exchange(users_.number, -1);
 }
 
 int descriptor::take_from(descriptor& other) noexcept {
@@ -36,20 +36,20 @@ int descriptor::take_from(descriptor& other) noexcept {
 int descriptor::close_now() noexcept {
   if (backend* noted_by = users_.note.by) {
     loop* home = loop::current_or_null();
-    if (home && &home->kernel() == noted_by) noted_by->forget(users_, fd_);
+    if (home && &home->kernel() == noted_by) noted_by->forget(users_, users_.number);
     users_.note = {};
   }
-  return ::close(std::exchange(fd_, -1));
+  return ::close(std::exchange(users_.number, -1));
 }
 
 void descriptor::reset() noexcept {
   check(!users_.any(),
         "a descriptor was destroyed while an operation on it was in flight: close() it first");
-  if (fd_ >= 0) close_now();
+  if (users_.number >= 0) close_now();
 }
 
 task<result<void>> descriptor::close() {
-  if (fd_ < 0 || users_.closing()) co_return std::errc::bad_file_descriptor;
+  if (users_.number < 0 || users_.closing()) co_return std::errc::bad_file_descriptor;
   if (users_.any()) {
     users_.begin_closing();
     loop::current().cancel_all(users_);

@@ -15,16 +15,16 @@ class descriptor {
  public:
   descriptor() noexcept = default;
   /// Takes over `fd`, which should be close-on-exec; -1 is "none".
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  explicit descriptor(int fd) noexcept { users_.number = fd; }
   descriptor(descriptor&& other) noexcept;
   descriptor& operator=(descriptor&& other) noexcept;
   /// Closes the descriptor with close(2). On io_uring and elsewhere alike: no operation may be in
   /// flight.
   ~descriptor() { reset(); }
 
-  bool is_open() const noexcept { return fd_ >= 0; }
+  bool is_open() const noexcept { return users_.number >= 0; }
   /// The number, for calls that Gyre does not have. Still owned here.
-  int number() const noexcept { return fd_; }
+  int number() const noexcept { return users_.number; }
   /// Gives the number up; no operation may be in flight.
   int release() noexcept;
 
@@ -43,7 +43,6 @@ class descriptor {
   int take_from(descriptor& other) noexcept;
   int close_now() noexcept;
 
-  int fd_ = -1;
   descriptor_users users_;
 };
 

@@ -129,17 +129,17 @@ direct_descriptor::~direct_descriptor() {
 
 int direct_descriptor::adopt(int fd) noexcept {
   if (fd < 0) return fd;
-  if (number_.fd_ >= 0) {  // opened twice in one link
+  if (number_.users_.number >= 0) {  // opened twice in one link
     ::close(fd);
     return -EBUSY;
   }
-  number_.fd_ = fd;
+  number_.users_.number = fd;
   return 0;
 }
 
 // Operations of the same link count on it still.
 int direct_descriptor::close_now() noexcept {
-  if (number_.fd_ < 0) return -EBADF;
+  if (number_.users_.number < 0) return -EBADF;
   return number_.close_now() != 0 && errno != EINTR ? -errno : 0;
 }
 

@@ -43,6 +43,7 @@ class [[nodiscard]] direct_openat2 final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  int awaited_descriptor() const noexcept override { return -1; }
 
  private:
   direct_descriptor& slot_;
@@ -63,6 +64,7 @@ class [[nodiscard]] direct_socket final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  int awaited_descriptor() const noexcept override { return -1; }
 
  private:
   direct_descriptor& slot_;
@@ -83,6 +85,7 @@ class [[nodiscard]] direct_close final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override { return readiness::none(); }
+  int awaited_descriptor() const noexcept override { return -1; }
 
  private:
   direct_descriptor& slot_;
@@ -185,6 +188,9 @@ class [[nodiscard]] on_direct final : public operation {
   readiness ready_when() const noexcept override {
     const readiness awaited = begun().ready_when();
     return slot_.in_table() ? readiness(-1, awaited.events) : awaited;
+  }
+  int awaited_descriptor() const noexcept override {
+    return slot_.in_table() ? -1 : slot_.number_.number();
   }
   bool linkable() const noexcept override { return slot_.in_table() && begun().linkable(); }
   bool fell_short(int count) const noexcept override { return begun().fell_short(count); }

@@ -96,9 +96,10 @@ class [[nodiscard]] async_generator<T>::next_wait {
     return generator_.ended_;
   }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     generator_.awaited_ = true;
-    generator_.rejoin_chain(awaiting.promise());
+    generator_.rejoin_chain(awaiting.promise(), at);
     return generator_.transfer();
   }
   std::optional<T> await_resume() {

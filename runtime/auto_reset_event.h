@@ -40,8 +40,9 @@ class auto_reset_event {
 
     bool await_ready() const noexcept { return std::exchange(event_.set_, false); }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      return wait_in(event_.waiting_, awaiting.promise());
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) noexcept {
+      return wait_in(event_.waiting_, awaiting.promise(), at);
     }
     result<void> await_resume() noexcept { return outcome(); }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <source_location>
+
 #include "gyre/runtime/ready_queue.h"
 
 namespace gyre {
@@ -10,6 +13,20 @@ class promise_base;
 namespace detail {
 class traveller;
 }
+
+/// Where a coroutine awaits, for `dump_tasks`: the last parameter of each `await_suspend`, which
+/// the compiler fills in, and hands on to `begin_wait`. One pointer; line 0 where it is not known.
+using await_location = std::source_location;
+
+/// Told of chains; see `suspension::visit_children`.
+class chain_visitor {
+ public:
+  /// `first` is the outermost coroutine of `chain`.
+  virtual void visit(const await_chain& chain, const promise_base& first) = 0;
+
+ protected:
+  ~chain_visitor() = default;
+};
 
 /// What a suspended coroutine waits for: an operation, a timer, the children of a scope. It lives
 /// in the frame of the coroutine that awaits it and must not be destroyed before it has ended.
@@ -24,13 +41,23 @@ class suspension {
 
   /// One word that says what is awaited, for listings of tasks.
   virtual const char* name() const noexcept = 0;
+  /// The number of the descriptor that it waits for, or -1.
+  virtual int awaited_descriptor() const noexcept { return -1; }
+  /// Tells of the chains whose end is awaited, the oldest first, but not of those that have ended.
+  virtual void visit_children(chain_visitor&) const {}
+  /// Whether only tasks of the same loop can let it go on, or the end of the children: a wait for
+  /// something that other threads or the kernel do is not local.
+  virtual bool is_local() const noexcept { return false; }
+
+  /// The coroutine that waits; null before it does.
+  const promise_base* awaited_by() const noexcept { return waiter_; }
 
  protected:
   suspension() noexcept = default;
   ~suspension() = default;
 
   /// Records that `waiter` waits for this. From here on a request to stop its chain reaches it.
-  inline void begin_wait(promise_base& waiter) noexcept;
+  inline void begin_wait(promise_base& waiter, await_location at = {}) noexcept;
   /// To be called when the coroutine goes on.
   inline void end_wait() noexcept;
   /// Lets the waiter go on at its turn in the ready queue.
@@ -68,6 +95,8 @@ class await_chain {
 
   /// What the chain waits for now, or null while it runs or stands in the ready queue.
   const suspension* waiting_for() const noexcept { return waiting_for_; }
+  /// When that wait began, see `loop::stamp`.
+  std::uint32_t waiting_since() const noexcept { return waiting_since_; }
 
   /// For `resume_on`: itself where it can leave its loop, else null.
   virtual detail::traveller* as_traveller() noexcept { return nullptr; }
@@ -86,6 +115,7 @@ class await_chain {
   loop* home_;
   suspension* waiting_for_ = nullptr;
   bool stop_requested_ = false;
+  std::uint32_t waiting_since_ = 0;
 };
 
 }  // namespace gyre

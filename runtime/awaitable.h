@@ -26,6 +26,15 @@ decltype(auto) awaiter_of(Awaitable&& awaitable) {
     return std::forward<Awaitable>(awaitable);
 }
 
+/// `await_suspend` of an awaiter that is part of another, with what that was told.
+template <class Awaiter, class Promise>
+auto suspend(Awaiter& awaiter, std::coroutine_handle<Promise> awaiting, await_location at) {
+  if constexpr (requires { awaiter.await_suspend(awaiting, at); })
+    return awaiter.await_suspend(awaiting, at);
+  else
+    return awaiter.await_suspend(awaiting);
+}
+
 template <class Awaitable>
 using awaiter_type = decltype(awaiter_of(std::declval<Awaitable>()));
 

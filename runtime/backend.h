@@ -80,6 +80,8 @@ class backend {
 
   /// The time by which deadlines are judged.
   virtual steady_time now() const noexcept { return std::chrono::steady_clock::now(); }
+  /// The same, some milliseconds late: asked each turn, so it has to be cheap.
+  virtual steady_time coarse_now() const noexcept;
 
   /// A place in a table of open files that the backend has of its own, for operations on it to be
   /// linked to the one that opens it; -1 where it has none, or none left.

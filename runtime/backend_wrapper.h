@@ -24,6 +24,7 @@ class backend_wrapper : public backend {
   void poll(steady_time until) noexcept override { inner_->poll(until); }
   void wake() noexcept override { inner_->wake(); }
   steady_time now() const noexcept override { return inner_->now(); }
+  steady_time coarse_now() const noexcept override { return inner_->coarse_now(); }
   int take_direct_slot() noexcept override { return inner_->take_direct_slot(); }
   void return_direct_slot(int slot) noexcept override { inner_->return_direct_slot(slot); }
   bool nonblocking() const noexcept override { return inner_->nonblocking(); }

@@ -33,8 +33,9 @@ class barrier {
 
     bool await_ready() const noexcept { return barrier_.arrive_last(); }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      const bool waits = wait_in(barrier_.waiting_, awaiting.promise());
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) noexcept {
+      const bool waits = wait_in(barrier_.waiting_, awaiting.promise(), at);
       if (waits) ++barrier_.arrived_;
       return waits;
     }

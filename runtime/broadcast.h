@@ -147,9 +147,11 @@ class [[nodiscard]] broadcast<T>::receive_wait final : public queued_wait {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
     if (!awaiting.promise().chain().stop_requested() && subscription_.has_outcome()) return false;
-    return subscription_.waited_for_ = wait_in(subscription_.from_->waiting_, awaiting.promise());
+    return subscription_.waited_for_ =
+               wait_in(subscription_.from_->waiting_, awaiting.promise(), at);
   }
   result<T> await_resume() {
     subscription_.waited_for_ = false;

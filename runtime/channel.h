@@ -26,6 +26,7 @@ class channel_selection : protected suspension {
   friend class channel_wait;
   channel_selection() noexcept = default;
   ~channel_selection() = default;
+  bool is_local() const noexcept override { return true; }
   /// One of them has ended, and has left its queue.
   virtual void ended(channel_wait& wait) noexcept = 0;
 };
@@ -210,9 +211,10 @@ class [[nodiscard]] channel<T>::send_wait : public channel_wait {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
     if (!awaiting.promise().chain().stop_requested() && attempt() != stage::idle) return false;
-    return wait_in(channel_.senders_, awaiting.promise());
+    return wait_in(channel_.senders_, awaiting.promise(), at);
   }
   result<void> await_resume() noexcept {
     end_wait();
@@ -258,9 +260,10 @@ class [[nodiscard]] channel<T>::receive_wait final : public channel_wait {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
     if (!awaiting.promise().chain().stop_requested() && attempt() != stage::idle) return false;
-    return wait_in(channel_.receivers_, awaiting.promise());
+    return wait_in(channel_.receivers_, awaiting.promise(), at);
   }
   result<T> await_resume() noexcept {
     end_wait();

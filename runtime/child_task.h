@@ -44,6 +44,11 @@ class child_task final : public await_chain, public Place {
     home().make_ready(coroutine);
   }
 
+  void visit(chain_visitor& visitor) const {
+    const auto& coroutine = work_.coroutine();
+    if (!coroutine.handle().done()) visitor.visit(*this, coroutine);
+  }
+
   /// Once it has ended: the exception that it ended with, or null; what it returned, or that
   /// thrown.
   const std::exception_ptr* failure() const noexcept { return work_.coroutine().failure(); }
@@ -91,7 +96,7 @@ class child_list {
   std::size_t size() const noexcept { return size_; }
 
   template <class Function>
-  void for_each(Function function) {
+  void for_each(Function function) const {
     for (block* each = first_; each; each = each->next)
       for (std::size_t i = 0; i < each->used; ++i) function(each->children()[i]);
   }
@@ -163,6 +168,7 @@ class children_wait : public suspension {
     if (std::exchange(stop_requested_, true)) return;
     stop_children();
   }
+  bool is_local() const noexcept final { return true; }
 
  protected:
   children_wait() noexcept = default;
@@ -173,8 +179,8 @@ class children_wait : public suspension {
   virtual void stop_children() noexcept = 0;
 
   /// To be called before the children begin; true when they are to be stopped from the beginning.
-  bool begin(promise_base& waiter, std::size_t children) noexcept {
-    begin_wait(waiter);
+  bool begin(promise_base& waiter, std::size_t children, await_location at) noexcept {
+    begin_wait(waiter, at);
     left_ = children;
     stop_requested_ = waiter.chain().stop_requested();
     return stop_requested_;

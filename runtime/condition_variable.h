@@ -114,8 +114,9 @@ class [[nodiscard]] condition_variable::waiter final : private entry {
       return holds_();
   }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    canceled_ = !this->wait_in(condition_.waiting_, awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    canceled_ = !this->wait_in(condition_.waiting_, awaiting.promise(), at);
     if (!canceled_) mutex_.unlock();
     return !canceled_;
   }

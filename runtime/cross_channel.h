@@ -143,8 +143,8 @@ class cross_channel {
     }
 
     /// False when the chain was asked to stop: then this has ended.
-    bool begin(promise_base& awaiting) noexcept {
-      begin_wait(awaiting);
+    bool begin(promise_base& awaiting, await_location at) noexcept {
+      begin_wait(awaiting, at);
       home_ = &awaiting.chain().home();
       if (!awaiting.chain().stop_requested()) return true;
       stage_ = stage::stopped;
@@ -235,8 +235,9 @@ class [[nodiscard]] cross_channel<T>::send_wait : public place {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    if (!this->begin(awaiting.promise())) return false;
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    if (!this->begin(awaiting.promise(), at)) return false;
     const stage attempted = this->channel_.offer(value_, [this] {
       this->stand_in(this->channel_.senders_);
       return stage::queued;
@@ -278,8 +279,9 @@ class [[nodiscard]] cross_channel<T>::receive_wait final : public place {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    if (!this->begin(awaiting.promise())) return false;
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    if (!this->begin(awaiting.promise(), at)) return false;
     const stage attempted = this->channel_.take(value_, [this] {
       this->stand_in(this->channel_.receivers_);
       return stage::queued;

@@ -33,8 +33,9 @@ class event {
 
     bool await_ready() const noexcept { return event_.set_; }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      begin_wait(awaiting.promise());
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) noexcept {
+      begin_wait(awaiting.promise(), at);
       stopped_ = awaiting.promise().chain().stop_requested();
       if (!stopped_) link();
       return !stopped_;
@@ -65,6 +66,7 @@ class event {
       happened();
     }
     const char* name() const noexcept override { return "event"; }
+    bool is_local() const noexcept override { return true; }
 
     event& event_;
     waiter* next_ = nullptr;

@@ -36,8 +36,9 @@ class latch {
 
     bool await_ready() const noexcept { return latch_.is_open(); }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      return wait_in(latch_.waiting_, awaiting.promise());
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) noexcept {
+      return wait_in(latch_.waiting_, awaiting.promise(), at);
     }
     result<void> await_resume() noexcept { return outcome(); }
 

@@ -14,8 +14,9 @@ class alone {
   explicit alone(operation& started) noexcept : started_(started) {}
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return started_.start(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return started_.start(awaiting.promise(), at);
   }
   void await_resume() noexcept { started_.detach(); }
 

@@ -8,8 +8,8 @@
 namespace gyre {
 
 // What is closed or stopped already is left to be refused one by one.
-bool linked_submission::start(promise_base& waiter) noexcept {
-  begin_wait(waiter);
+bool linked_submission::start(promise_base& waiter, await_location at) noexcept {
+  begin_wait(waiter, at);
   if (waiter.chain().stop_requested()) return false;
   for (operation* each : operations_) {
     if (each->is_refused() || !each->linkable()) return false;
@@ -25,6 +25,11 @@ bool linked_submission::start(promise_base& waiter) noexcept {
 bool linked_submission::await_resume() noexcept {
   end_wait();
   return taken_;
+}
+
+int linked_submission::awaited_descriptor() const noexcept {
+  const auto first = std::ranges::find_if(operations_, &operation::in_flight);
+  return first != operations_.end() ? (*first)->awaited_descriptor() : -1;
 }
 
 void linked_submission::request_stop() noexcept {

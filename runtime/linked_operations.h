@@ -21,8 +21,9 @@ class linked_submission final : public suspension {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return start(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return start(awaiting.promise(), at);
   }
   /// False where the backend can't take them together: none of them has begun.
   bool await_resume() noexcept;
@@ -32,12 +33,14 @@ class linked_submission final : public suspension {
   void request_stop() noexcept override;
   bool stop_requested() const noexcept { return stop_requested_; }
   const char* name() const noexcept override { return "link"; }
+  /// Of the first that has not ended.
+  int awaited_descriptor() const noexcept override;
 
   /// For `operation`.
   void ended(const operation& operation) noexcept;
 
  private:
-  bool start(promise_base& waiter) noexcept;
+  bool start(promise_base& waiter, await_location at) noexcept;
   void stop_first() noexcept;
 
   const std::span<operation* const> operations_;

@@ -13,6 +13,12 @@ namespace {
 
 constinit thread_local loop* current_loop = nullptr;
 
+constexpr int stamp_shift = 22;
+
+std::uint32_t stamp_of(steady_time time) noexcept {
+  return static_cast<std::uint32_t>(time.time_since_epoch().count() >> stamp_shift);
+}
+
 /// Keeps SIGPIPE from this thread: splice(2) and write(2) have no MSG_NOSIGNAL, and a peer that
 /// went away is an error of its operation.
 class without_sigpipe {
@@ -38,8 +44,14 @@ class without_sigpipe {
 
 }  // namespace
 
+steady_time backend::coarse_now() const noexcept {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return steady_time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
 loop::loop(std::unique_ptr<backend> backend)
-    : backend_(std::move(backend)), timers_(backend_->now()) {
+    : stamp_(stamp_of(backend->now())), backend_(std::move(backend)), timers_(backend_->now()) {
   backend_->attach(*this);
 }
 
@@ -92,6 +104,26 @@ void loop::run_ready() {
   }
 }
 
+std::chrono::nanoseconds loop::since(std::uint32_t stamp) const noexcept {
+  const std::uint32_t units = stamp_of(now()) - stamp;
+  return std::chrono::nanoseconds(std::int64_t{units} << stamp_shift);
+}
+
+bool loop::may_be_stuck() const noexcept {
+  const backend_counters& kernel = backend_->counters();
+  return kernel.submitted == kernel.completed && look_ && looked_after_ != counters_.resumed;
+}
+
+// Nothing but a message wakes the loop before its patience ends.
+void loop::poll_stuck() {
+  const steady_time end = saturating_add(backend_->now(), patience);
+  backend_->poll(end);
+  inbox_.wake_up();
+  if (!inbox_.empty() || !ready_.empty() || backend_->now() < end) return;
+  looked_after_ = counters_.resumed;
+  if (look_(*this)) look_ = nullptr;
+}
+
 void loop::poll() {
   ++counters_.turns;
   if (!ready_.empty()) {
@@ -99,7 +131,10 @@ void loop::poll() {
     return;
   }
   const bool asleep = inbox_.fall_asleep();
-  backend_->poll(asleep ? timers_.next() : backend::no_wait);
+  const steady_time until = asleep ? timers_.next() : backend::no_wait;
+  if (until == never && may_be_stuck()) [[unlikely]]
+    return poll_stuck();
+  backend_->poll(until);
   if (asleep) inbox_.wake_up();
 }
 
@@ -113,7 +148,13 @@ void loop::drive(const bool& done, scope& root) {
     if (done) break;
     poll();
     if (!inbox_.empty()) inbox_.deliver(counters_.messages);
-    if (!timers_.empty()) counters_.timers_fired += timers_.advance(backend_->now(), timers_max);
+    if (timers_.empty()) {
+      stamp_ = stamp_of(backend_->coarse_now());
+    } else {
+      const steady_time now = backend_->now();
+      stamp_ = stamp_of(now);
+      counters_.timers_fired += timers_.advance(now, timers_max);
+    }
   }
   root_ = nullptr;
   current_loop = nullptr;

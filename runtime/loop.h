@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/inbox.h"
@@ -78,6 +80,12 @@ class loop {
   std::size_t timers_armed() const noexcept { return timers_.size(); }
   steady_time now() const noexcept { return backend_->now(); }
 
+  /// When this turn began, in units of 2^22 ns (4.2 ms) that wrap after half a year: what each wait
+  /// notes of its beginning.
+  std::uint32_t stamp() const noexcept { return stamp_; }
+  /// How long ago `stamp` was.
+  std::chrono::nanoseconds since(std::uint32_t stamp) const noexcept;
+
   /// Delivers `message` on this loop's thread, in order with others of the same sender, or discards
   /// it when the loop ends first. From any thread, while the loop exists; what the message makes
   /// happen may end it.
@@ -95,6 +103,18 @@ class loop {
   /// The scope of detached tasks while `run` runs, else null.
   scope* root() const noexcept { return root_; }
 
+  /// `look(*this)` is called when nothing has happened for `patience`, no task is ready, no timer
+  /// is armed and no operation in flight, so that only a message from another thread can let any go
+  /// on: see `all_wait_for_each_other`. Once it has given true it is not called again.
+  void when_stuck(std::function<bool(loop&)> look) { look_ = std::move(look); }
+  static constexpr std::chrono::seconds patience{2};
+
+  /// Calls `function(node)` for each that is ready, in their order.
+  template <class Function>
+  void for_each_ready(Function function) const {
+    ready_.for_each(function);
+  }
+
   /// Turns until `done`. For `run`, which is what to call instead.
   void drive(const bool& done, scope& root);
 
@@ -107,16 +127,21 @@ class loop {
 
   void run_ready();
   void poll();
+  void poll_stuck();
+  bool may_be_stuck() const noexcept;
 
   ready_queue ready_;
   int hops_left_ = 0;
   int immediate_left_ = 0;
+  std::uint32_t stamp_;
   retired* retired_ = nullptr;
   std::unique_ptr<backend> backend_;
   timer_wheel timers_;
   loop_counters counters_;
   scope* root_ = nullptr;
   linked_operations* links_ = nullptr;
+  std::function<bool(loop&)> look_;
+  std::uint64_t looked_after_ = 0;  // so many resumes
 
   alignas(64) inbox inbox_;
 };

@@ -1,9 +1,11 @@
 #include "gyre/runtime/manual_clock.h"
 
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre {
@@ -40,6 +42,18 @@ void manual_clock::wake() noexcept {
   inner().wake();
 }
 
+void manual_clock::attach(loop& home) {
+  home_ = &home;
+  inner().attach(home);
+}
+
+void manual_clock::report_end() const {
+  const std::string report =
+      "all tasks wait, and nothing is left that could let one of them go on:\n" +
+      to_text(dump_tasks(*home_));
+  fail_check(report.c_str());
+}
+
 // Whether an operation ended or the loop was woken, in so much real time at most.
 bool manual_clock::anything_within(std::chrono::nanoseconds span) noexcept {
   const std::uint64_t completed = counters().completed;
@@ -60,9 +74,8 @@ void manual_clock::poll(steady_time until) noexcept {
     if (until > now_) now_ = until;
   } else if (in_flight()) {
     inner().poll(never);
-  } else {
-    check(anything_within(patience),
-          "all tasks wait, and nothing is left that could let one of them go on");
+  } else if (!anything_within(patience)) {
+    report_end();
   }
 }
 

@@ -21,7 +21,8 @@ namespace gyre {
 /// do takes however long it takes by this clock.
 ///
 /// When all tasks wait, no timer is armed, nothing is in flight, and no other thread wakes the loop
-/// for `patience` of real time, they wait for ever: that ends the process with a sentence.
+/// for `patience` of real time, they wait for ever: that ends the process with a sentence, and says
+/// what each of them waits for.
 class manual_clock final : public backend_wrapper {
  public:
   explicit manual_clock(std::unique_ptr<backend> kernel) noexcept;
@@ -30,6 +31,7 @@ class manual_clock final : public backend_wrapper {
   static constexpr std::chrono::seconds patience{5};
 
   steady_time now() const noexcept override { return now_; }
+  steady_time coarse_now() const noexcept override { return now_; }
   /// Puts the clock forward, beside its own jumps; timers that are due fire at the loop's next
   /// turn.
   void advance(std::chrono::nanoseconds span) noexcept { now_ = saturating_add(now_, span); }
@@ -38,14 +40,17 @@ class manual_clock final : public backend_wrapper {
   bool submit_linked(std::span<operation* const> operations, link_kind kind) noexcept override;
   void poll(steady_time until) noexcept override;
   void wake() noexcept override;
+  void attach(loop& home) override;
   /// What is in a table of the kernel's could not be done by the loop's thread.
   int take_direct_slot() noexcept override { return -1; }
 
  private:
   bool in_flight() const noexcept { return counters().submitted != counters().completed; }
+  [[noreturn]] void report_end() const;
   bool anything_within(std::chrono::nanoseconds span) noexcept;
 
   steady_time now_;
+  loop* home_ = nullptr;
   std::atomic<bool> woken_ = false;
 };
 

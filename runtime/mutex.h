@@ -108,8 +108,9 @@ class [[nodiscard]] mutex::lock_wait final : private heir {
 
   bool await_ready() const noexcept { return mutex_.take(); }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return wait_in(mutex_.heirs_, awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return wait_in(mutex_.heirs_, awaiting.promise(), at);
   }
   result<guard> await_resume() noexcept {
     if (ended_by_stop()) [[unlikely]]

@@ -10,9 +10,9 @@ void operation::prepare(io_uring_sqe&) noexcept {
   fail_check("an operation that io_uring does not have was to be prepared for a ring");
 }
 
-bool operation::start(promise_base& waiter) noexcept {
+bool operation::start(promise_base& waiter, await_location at) noexcept {
   check(state_ == state::idle, "an operation was awaited a second time: make a new one");
-  begin_wait(waiter);
+  begin_wait(waiter, at);
   stop_requested_ = false;
   if (waiter.chain().stop_requested()) {
     result_ = -ECANCELED;
@@ -25,6 +25,10 @@ bool operation::start(promise_base& waiter) noexcept {
   state_ = state::in_flight;
   hold();
   return !waiter.chain().home().submit(*this);
+}
+
+int operation::awaited_descriptor() const noexcept {
+  return users_ ? users_->number : ready_when().fd;
 }
 
 void operation::conclude(int result) noexcept {

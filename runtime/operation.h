@@ -101,6 +101,8 @@ class descriptor_users {
   void end_closing() noexcept { closing_ = false; }
   bool closing() const noexcept { return closing_; }
 
+  /// The descriptor's number, or -1.
+  int number = -1;
   /// For backends; see `backend::forget`.
   descriptor_note note;
 
@@ -160,13 +162,14 @@ class operation : public suspension {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return start(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return start(awaiting.promise(), at);
   }
 
   // For awaiters that wrap an operation.
   /// Begins the operation; false when it has ended already and its waiter need not suspend.
-  bool start(promise_base& waiter) noexcept;
+  bool start(promise_base& waiter, await_location at = {}) noexcept;
 
   // For backends.
   /// Hands the result over and lets the waiter go on. The operation may be gone right after the
@@ -182,6 +185,7 @@ class operation : public suspension {
   bool stop_requested() const noexcept { return stop_requested_; }
   const operation_kind& kind() const noexcept { return *kind_; }
   const char* name() const noexcept final { return kind_->name; }
+  int awaited_descriptor() const noexcept override;
   /// The descriptor that it waits for; null where that is none of Gyre's.
   descriptor_users* users() const noexcept { return users_; }
   /// Whether it is counted there: an operation may be on two descriptors.
@@ -296,18 +300,20 @@ class users_left final : public suspension {
 
   bool await_ready() const noexcept { return !users_.any(); }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
     check(users_.closer_ == nullptr, "a descriptor was closed twice at the same time");
     users_.closer_ = this;
     users_.left_ = [](suspension& self) noexcept {
       static_cast<users_left&>(self).resume_waiter();
     };
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
   }
   void await_resume() noexcept { end_wait(); }
 
   void request_stop() noexcept override {}
   const char* name() const noexcept override { return "close"; }
+  int awaited_descriptor() const noexcept override { return users_.number; }
 
  private:
   descriptor_users& users_;

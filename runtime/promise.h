@@ -18,16 +18,22 @@ class promise_base : public ready_node {
   /// The coroutine that awaits this one; null at the top of a chain.
   promise_base* continuation() const noexcept { return continuation_; }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
+  /// Where it awaits, or did last; what it did not suspend for doesn't count.
+  const await_location& awaits_at() const noexcept { return awaits_at_; }
+  /// For awaiters that are no `suspension`.
+  void set_awaits_at(await_location at) noexcept { awaits_at_ = at; }
 
   /// Makes this coroutine, which has not started, part of the chain of `awaiter`.
-  void join_chain(promise_base& awaiter) noexcept {
+  void join_chain(promise_base& awaiter, await_location at) noexcept {
     check(!chain_, "a task was started twice");
+    awaiter.awaits_at_ = at;
     continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
   /// Makes it, whoever it was awaited by before, part of the chain of `awaiter`: for what is
   /// awaited again and again.
-  void rejoin_chain(promise_base& awaiter) noexcept {
+  void rejoin_chain(promise_base& awaiter, await_location at) noexcept {
+    awaiter.awaits_at_ = at;
     continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
@@ -85,15 +91,19 @@ class promise_base : public ready_node {
   friend class suspension;
   promise_base* continuation_ = nullptr;
   await_chain* chain_ = nullptr;
+  await_location awaits_at_;
 };
 
 /// Anything that an operation can be awaited from.
 template <class Promise>
 concept gyre_promise = std::is_base_of_v<promise_base, Promise>;
 
-void suspension::begin_wait(promise_base& waiter) noexcept {
+void suspension::begin_wait(promise_base& waiter, await_location at) noexcept {
+  await_chain& chain = *waiter.chain_;
+  waiter.awaits_at_ = at;
   waiter_ = &waiter;
-  waiter.chain_->waiting_for_ = this;
+  chain.waiting_for_ = this;
+  chain.waiting_since_ = chain.home_->stamp();
 }
 
 void suspension::end_wait() noexcept {

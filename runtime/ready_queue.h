@@ -43,6 +43,12 @@ class ready_queue {
     return node;
   }
 
+  /// Calls `function(node)` for each, the first first.
+  template <class Function>
+  void for_each(Function function) const {
+    for (const ready_node* each = first_; each; each = each->next_) function(*each);
+  }
+
   ready_queue() noexcept = default;
   ready_queue(const ready_queue&) = delete;
   ready_queue& operator=(const ready_queue&) = delete;

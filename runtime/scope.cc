@@ -1,5 +1,8 @@
 #include "gyre/runtime/scope.h"
 
+#include <ranges>
+#include <vector>
+
 #include "gyre/runtime/check.h"
 
 namespace gyre {
@@ -46,6 +49,13 @@ void scope::request_stop() noexcept {
   if (stop_requested_) return;
   stop_requested_ = true;
   for (child* each = children_; each; each = each->next_) each->await_chain::request_stop();
+}
+
+void scope::visit_tasks(chain_visitor& visitor) const {
+  std::vector<const child*> newest_first;
+  for (const child* each = children_; each; each = each->next_) newest_first.push_back(each);
+  for (const child* each : newest_first | std::views::reverse)
+    visitor.visit(*each, each->work_.coroutine());
 }
 
 void scope::ended(child& child) noexcept {

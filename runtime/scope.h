@@ -39,6 +39,9 @@ class scope {
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
+  /// Tells of its tasks, the oldest first; for `dump_tasks`.
+  void visit_tasks(chain_visitor& visitor) const;
+
  protected:
   explicit scope(loop& home) noexcept : home_(&home) {}
   ~scope();
@@ -71,9 +74,10 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) {
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) {
     spawn(body_(static_cast<scope&>(*this)));
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     if (awaiting.promise().chain().stop_requested()) scope::request_stop();
   }
   void await_resume() {
@@ -84,6 +88,8 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
  private:
   void request_stop() noexcept override { scope::request_stop(); }
   const char* name() const noexcept override { return "scope"; }
+  void visit_children(chain_visitor& visitor) const override { visit_tasks(visitor); }
+  bool is_local() const noexcept override { return true; }
   void emptied() noexcept override { resume_waiter(); }
 
   Function body_;

@@ -28,10 +28,11 @@ class [[nodiscard]] select_wait final : private channel_selection {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
     stopped_ = awaiting.promise().chain().stop_requested();
     if (stopped_ || attempt()) return false;
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     waiting_ = true;
     for (channel_wait* each : each_)
       if (each->stage_ == stage::idle) each->enqueue(*this);

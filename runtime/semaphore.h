@@ -71,8 +71,9 @@ class semaphore {
 
     bool await_ready() const noexcept { return from_.take(count_); }
     template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      return wait_in(from_.waiting_, awaiting.promise());
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) noexcept {
+      return wait_in(from_.waiting_, awaiting.promise(), at);
     }
     result<permits> await_resume() noexcept {
       if (ended_by_stop()) return std::errc::operation_canceled;

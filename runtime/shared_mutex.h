@@ -124,8 +124,9 @@ class [[nodiscard]] shared_mutex::lock_wait final : private place {
 
   bool await_ready() const noexcept { return mutex_.take<alone>(); }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return wait_in(mutex_.waiting_, awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return wait_in(mutex_.waiting_, awaiting.promise(), at);
   }
   result<basic_guard<alone>> await_resume() noexcept {
     if (ended_by_stop()) return std::errc::operation_canceled;

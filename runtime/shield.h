@@ -22,10 +22,11 @@ class [[nodiscard]] shielded_task final : private suspension, private await_chai
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, &awaiting.promise());
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     return coroutine.transfer();
   }
   T await_resume() {
@@ -37,6 +38,10 @@ class [[nodiscard]] shielded_task final : private suspension, private await_chai
   void request_stop() noexcept override {}
   void finished() noexcept override {}  // the awaiting coroutine is its continuation
   const char* name() const noexcept override { return "shield"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
+  }
+  bool is_local() const noexcept override { return true; }
 
   task<T> work_;
 };

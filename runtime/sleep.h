@@ -18,8 +18,9 @@ class [[nodiscard]] sleep final : private suspension, private timer {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    begin_wait(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    begin_wait(awaiting.promise(), at);
     stopped_ = awaiting.promise().chain().stop_requested();
     if (stopped_) return false;
     loop& home = awaiting.promise().chain().home();
@@ -70,7 +71,9 @@ class [[nodiscard]] yield {
   yield() noexcept {}
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    awaiting.promise().set_awaits_at(at);
     chain_ = &awaiting.promise().chain();
     chain_->home().make_ready(awaiting.promise());
   }

@@ -26,10 +26,11 @@ class [[nodiscard]] stop_on_awaiter final : private suspension,
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, nullptr);
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     if (waiter_->chain().stop_requested() || token_.stop_requested())
       await_chain::request_stop();
     else
@@ -69,6 +70,9 @@ class [[nodiscard]] stop_on_awaiter final : private suspension,
   }
   void request_stop() noexcept override { await_chain::request_stop(); }
   const char* name() const noexcept override { return "stop_on"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
+  }
 
   std::stop_token token_;
   task<T> work_;

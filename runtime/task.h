@@ -97,8 +97,9 @@ class [[nodiscard]] task {
     explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     bool await_ready() const noexcept { return false; }
     template <gyre_promise Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-      frame_.promise().join_chain(awaiting.promise());
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                          await_location at = await_location::current()) noexcept {
+      frame_.promise().join_chain(awaiting.promise(), at);
       return frame_.promise().transfer();
     }
     T await_resume() { return frame_.promise().take(); }

@@ -6,8 +6,10 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "gyre/runtime/await_chain.h"
 #include "gyre/runtime/awaitable.h"
@@ -59,6 +61,9 @@ class task_group {
   /// How many tasks there are whose results were not taken.
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+
+  /// Tells of the tasks that have not ended, the oldest first; for `dump_tasks`.
+  void visit_tasks(chain_visitor& visitor) const;
 
  protected:
   explicit task_group(loop& home) noexcept : home_(&home) {}
@@ -120,8 +125,9 @@ class [[nodiscard]] task_group<T>::next_wait final : private suspension {
     return group_.ended_ || group_.empty();
   }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    begin_wait(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    begin_wait(awaiting.promise(), at);
     if (waiter_->chain().stop_requested() && !group_.stop_requested_) return false;
     group_.next_wait_ = this;
     return true;
@@ -142,6 +148,7 @@ class [[nodiscard]] task_group<T>::next_wait final : private suspension {
     if (!waiter_->chain().stop_requested() || !group_.stop_requested_) ended();
   }
   const char* name() const noexcept override { return "task_group"; }
+  bool is_local() const noexcept override { return true; }
 
   task_group& group_;
 };
@@ -164,6 +171,13 @@ void task_group<T>::spawn(task<T> work) {
   running_ = added;
   ++size_;
   added->begin(*this, stop_requested_);
+}
+
+template <class T>
+void task_group<T>::visit_tasks(chain_visitor& visitor) const {
+  std::vector<const child*> newest_first;
+  for (const child* each = running_; each; each = each->next) newest_first.push_back(each);
+  for (const child* each : newest_first | std::views::reverse) each->visit(visitor);
 }
 
 template <class T>
@@ -215,9 +229,10 @@ class [[nodiscard]] task_group_awaiter final : private suspension, private task_
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) {
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) {
     body_.emplace(function_(static_cast<task_group<T>&>(*this)));
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     const bool stopped = awaiting.promise().chain().stop_requested();
     if (stopped) task_group<T>::request_stop();
     body_->begin(*this, stopped);
@@ -242,6 +257,11 @@ class [[nodiscard]] task_group_awaiter final : private suspension, private task_
     body_->request_stop();
   }
   const char* name() const noexcept override { return "with_task_group"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (body_) body_->visit(visitor);
+    this->visit_tasks(visitor);
+  }
+  bool is_local() const noexcept override { return true; }
 
   Function function_;
   std::optional<body_child> body_;

@@ -80,8 +80,8 @@ class queued_wait : protected suspension, public wait_place {
 
   /// To be called in `await_suspend`. False when the chain was asked to stop: then this has ended.
   template <class Wait>
-  bool wait_in(wait_queue<Wait>& queue, promise_base& awaiting) noexcept {
-    begin_wait(awaiting);
+  bool wait_in(wait_queue<Wait>& queue, promise_base& awaiting, await_location at = {}) noexcept {
+    begin_wait(awaiting, at);
     if (awaiting.chain().stop_requested()) {
       stage_ = stage::stopped;
       return false;
@@ -103,6 +103,7 @@ class queued_wait : protected suspension, public wait_place {
     home_->make_ready(*waiter_);
   }
 
+  bool is_local() const noexcept override { return true; }
   void request_stop() noexcept override {
     if (stage_ != stage::queued) return;
     leave_queue();

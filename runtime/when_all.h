@@ -23,8 +23,9 @@ class [[nodiscard]] when_all_awaiter final : private detail::children_wait {
 
   bool await_ready() const noexcept { return sizeof...(Ts) == 0; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    const bool stopped = begin(awaiting.promise(), sizeof...(Ts));
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    const bool stopped = begin(awaiting.promise(), sizeof...(Ts), at);
     std::apply([&](auto&... each) { (each.begin(*this, stopped), ...); }, children_);
   }
   std::tuple<detail::value_or_nothing<Ts>...> await_resume() {
@@ -49,6 +50,9 @@ class [[nodiscard]] when_all_awaiter final : private detail::children_wait {
     std::apply([](auto&... each) { (each.request_stop(), ...); }, children_);
   }
   const char* name() const noexcept override { return "when_all"; }
+  void visit_children(chain_visitor& visitor) const override {
+    std::apply([&](const auto&... each) { (each.visit(visitor), ...); }, children_);
+  }
 
   std::tuple<child<Ts>...> children_;
 };
@@ -64,8 +68,9 @@ class [[nodiscard]] when_all_range_awaiter final : private detail::children_wait
 
   bool await_ready() const noexcept { return children_.size() == 0; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    const bool stopped = begin(awaiting.promise(), children_.size());
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    const bool stopped = begin(awaiting.promise(), children_.size(), at);
     children_.for_each([&](child& each) { each.begin(*this, stopped); });
   }
   std::conditional_t<std::is_void_v<T>, void, std::vector<detail::value_or_nothing<T>>>
@@ -92,6 +97,9 @@ class [[nodiscard]] when_all_range_awaiter final : private detail::children_wait
     children_.for_each([](child& each) { each.request_stop(); });
   }
   const char* name() const noexcept override { return "when_all"; }
+  void visit_children(chain_visitor& visitor) const override {
+    children_.for_each([&](const child& each) { each.visit(visitor); });
+  }
 
   detail::child_list<child> children_;
 };

@@ -69,8 +69,9 @@ class [[nodiscard]] when_any_awaiter final : private detail::first_wait {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    const bool stopped = begin(awaiting.promise(), sizeof...(Ts));
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    const bool stopped = begin(awaiting.promise(), sizeof...(Ts), at);
     std::apply([&](auto&... each) { (each.begin(*this, stopped), ...); }, children_);
   }
   std::variant<detail::value_or_nothing<Ts>...> await_resume() {
@@ -93,6 +94,9 @@ class [[nodiscard]] when_any_awaiter final : private detail::first_wait {
     std::apply([](auto&... each) { (each.request_stop(), ...); }, children_);
   }
   const char* name() const noexcept override { return "when_any"; }
+  void visit_children(chain_visitor& visitor) const override {
+    std::apply([&](const auto&... each) { (each.visit(visitor), ...); }, children_);
+  }
 
   std::tuple<detail::child_task<Ts, when_any_awaiter>...> children_;
 };
@@ -109,8 +113,9 @@ class [[nodiscard]] when_any_range_awaiter final : private detail::first_wait {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    const bool stopped = begin(awaiting.promise(), children_.size());
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    const bool stopped = begin(awaiting.promise(), children_.size(), at);
     children_.for_each([&](child& each) { each.begin(*this, stopped); });
   }
   std::conditional_t<std::is_void_v<T>, std::size_t, first_of<detail::value_or_nothing<T>>>
@@ -136,6 +141,9 @@ class [[nodiscard]] when_any_range_awaiter final : private detail::first_wait {
     children_.for_each([](child& each) { each.request_stop(); });
   }
   const char* name() const noexcept override { return "when_any"; }
+  void visit_children(chain_visitor& visitor) const override {
+    children_.for_each([&](const child& each) { each.visit(visitor); });
+  }
 
   detail::child_list<child> children_;
 };

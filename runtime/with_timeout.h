@@ -45,11 +45,12 @@ class [[nodiscard]] timed_wait {
 
     bool await_ready() noexcept { return wait_.await_ready(); }
     template <gyre_promise Promise>
-    auto await_suspend(std::coroutine_handle<Promise> awaiting) {
+    auto await_suspend(std::coroutine_handle<Promise> awaiting,
+                       await_location at = await_location::current()) {
       chain_ = &awaiting.promise().chain();
       if (!chain_->stop_requested() && deadline_ != never) chain_->home().arm(*this, deadline_);
       try {
-        return wait_.await_suspend(awaiting);
+        return detail::suspend(wait_, awaiting, at);
       } catch (...) {
         chain_->home().disarm(*this);
         throw;
@@ -95,10 +96,11 @@ class [[nodiscard]] timed_task final : private suspension, private timer, privat
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, &awaiting.promise());
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     if (waiter_->chain().stop_requested()) await_chain::request_stop();
     if (deadline_ != never) home().arm(*this, deadline_);
     return coroutine.transfer();
@@ -124,6 +126,10 @@ class [[nodiscard]] timed_task final : private suspension, private timer, privat
   void request_stop() noexcept override { await_chain::request_stop(); }
   void finished() noexcept override {}  // the awaiting coroutine is its continuation
   const char* name() const noexcept override { return "with_timeout"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
+  }
+  bool is_local() const noexcept override { return true; }
 
   task<T> work_;
   steady_time deadline_;

@@ -97,6 +97,7 @@ class fake_backend final : public backend {
     woken_.notify_one();
   }
   steady_time now() const noexcept override { return now_; }
+  steady_time coarse_now() const noexcept override { return now_; }
   void advance(std::chrono::nanoseconds span) noexcept { now_ += span; }
 
   bool nonblocking() const noexcept override { return false; }
