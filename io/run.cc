@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/manual_clock.h"
 #include "gyre/runtime/scope.h"
 
@@ -60,6 +62,17 @@ std::unique_ptr<loop> make_loop(const run_options& options, const log_hook& log)
   std::unique_ptr<backend> kernel = make_backend(options.backend, options.uring, log);
   if (options.manual_clock) kernel = std::make_unique<manual_clock>(std::move(kernel));
   return std::make_unique<loop>(std::move(kernel));
+}
+
+bool report_if_stuck(const loop& home, const log_hook& log) {
+  try {
+    if (!all_wait_for_each_other(home)) return false;
+    say(log, "all tasks wait for each other: none goes on unless another thread posts a message\n" +
+                 to_text(dump_tasks(home)));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 class core_group final : public cores {
@@ -250,8 +263,12 @@ class core_group final : public cores {
 
 }  // namespace
 
+// A manual clock looks by itself.
 std::unique_ptr<loop> make_loop(const run_options& options) {
-  return make_loop(options, options.log);
+  std::unique_ptr<loop> made = make_loop(options, options.log);
+  if (!options.manual_clock)
+    made->when_stuck([log = options.log](loop& home) { return report_if_stuck(home, log); });
+  return made;
 }
 
 cores::cores(unsigned count)

@@ -30,7 +30,10 @@ class run_options {
   /// For tests on one loop: time stands still while a task can go on, and jumps to the next
   /// deadline when all wait; see `manual_clock`.
   bool manual_clock = false;
-  /// Told once of each thing that is less than asked for. By default a line on standard error.
+  /// Told once of each thing that is less than asked for; and where a loop has nothing else to do
+  /// but wait for other threads, once and after 2 s, if all of its tasks wait for each other, with
+  /// a list of them: see `dump_tasks`. (Not of the loops of `run_on_cores`, which wait for each
+  /// other's messages.) By default a line on standard error.
   log_hook log;
 };
 
