@@ -2,8 +2,9 @@
 //
 //     bazel run -c opt //examples:http_server -- --port 8080 --root /usr/share/doc
 //
-// Besides files there are /plaintext, for load generators, and /metrics, for Prometheus. SIGTERM or
-// SIGINT lets what is in progress end, and ends the server; a second one ends it at once.
+// Besides files there are /plaintext, for load generators, /metrics, for Prometheus, and /tasks,
+// which lists what each task waits for. SIGTERM or SIGINT lets what is in progress end, and ends
+// the server; a second one ends it at once.
 //
 // Where to begin reading: http/server.cc (listening, accepting, ending), then http/connection.cc
 // (one client), then http/exchange.cc (one request and its answer).

@@ -3,6 +3,8 @@
 #include "gyre/examples/http/listing.h"
 #include "gyre/examples/http/metrics.h"
 #include "gyre/examples/http/request_target.h"
+#include "gyre/examples/http/server.h"
+#include "gyre/io/dump_tasks_on.h"
 #include "gyre/runtime/with_timeout.h"
 
 namespace http {
@@ -116,12 +118,18 @@ gyre::task<gyre::result<void>> exchange::answer(const request& request) {
   if (!path) co_return co_await send_status(status::bad_request);
   if (*path == "/plaintext") co_return co_await send(head(status::ok, plain_text), "Hello, World!");
   if (*path == "/metrics") co_return co_await answer_metrics();
+  if (*path == "/tasks") co_return co_await answer_tasks();
   co_return co_await answer_path(request, *path);
 }
 
 gyre::task<gyre::result<void>> exchange::answer_metrics() {
   const std::string text = co_await collect_metrics(home_.all, home_);
   co_return co_await send(head(status::ok, "text/plain; version=0.0.4; charset=utf-8"), text);
+}
+
+gyre::task<gyre::result<void>> exchange::answer_tasks() {
+  const std::string text = co_await gyre::dump_tasks_of_all(home_.all.cores());
+  co_return co_await send(head(status::ok, plain_text), text);
 }
 
 gyre::task<gyre::result<void>> exchange::answer_path(const request& request,

@@ -8,7 +8,7 @@
 #include "gyre/tests/http/client.h"
 #include "gyre/tests/http/server_process.h"
 
-// What /metrics says about the backend of each loop.
+// What /metrics says about the backend of each loop, and /tasks about the tasks on it.
 namespace http {
 namespace {
 
@@ -94,6 +94,25 @@ TEST(metrics, a_name_that_cannot_be_switched_off_ends_the_server_with_a_sentence
   EXPECT_EQ(
       server.process->errors().find("http_server: GYRE_WITHOUT has \"receive\", which can't "), 0U)
       << server.process->errors();
+}
+
+TEST(tasks, are_listed_with_what_they_wait_for_on_each_core) {
+  server_without server("", {});
+  client idle(server.process->port());
+  idle.send("GET /plaintext HTTP/1.1\r\n");  // and no end of it
+  std::string text;
+  std::string missing;
+  for (int attempts = 100; attempts > 0; --attempts) {  // it takes the connection when it likes
+    text = get(server.process->port(), "/tasks").body;
+    missing.clear();
+    for (const char* part : {"core 0\n", "\ncore 1\n", "task waits for recv on descriptor ",
+                             "task waits for accept on descriptor ", "task waits for scope, ",
+                             "examples/http/connection.cc:", "http::server::serve"})
+      if (text.find(part) == std::string::npos) missing = part;
+    if (missing.empty()) break;
+  }
+  EXPECT_EQ(missing, "") << text;
+  server.end();
 }
 
 }  // namespace
