@@ -6,13 +6,13 @@
 
 namespace gyre {
 
-bool resume_on_awaiter::set_out(promise_base& waiter) noexcept {
+bool resume_on_awaiter::set_out(promise_base& waiter, await_location at) noexcept {
   detail::traveller* chain = waiter.chain().as_traveller();
   check(chain != nullptr,
         "resume_on was awaited by a task that can't leave its loop: begin it by travel() or "
         "spawn_on()");
   if (&waiter.chain().home() == &to_) return false;
-  begin_wait(waiter);
+  begin_wait(waiter, at);
   chain->leave_for(*this);
   return true;
 }
@@ -25,8 +25,9 @@ class traveller::stay final : public suspension {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    begin_wait(awaiting.promise());
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    begin_wait(awaiting.promise(), at);
     guest_.stay_ = this;
     guest_.arrive_at(awaiting.promise().chain().home(),
                      awaiting.promise().chain().stop_requested());
@@ -52,9 +53,9 @@ traveller::~traveller() {
   check(!waiter_ || over_, "a task was destroyed while what it awaits travels: await its end");
 }
 
-void traveller::set_out(promise_base& waiter) noexcept {
+void traveller::set_out(promise_base& waiter, await_location at) noexcept {
   check(&waiter.chain().home() == &home_, "travel() was called on another loop than it is awaited");
-  begin_wait(waiter);
+  begin_wait(waiter, at);
   if (waiter.chain().stop_requested()) request_stop();
 }
 

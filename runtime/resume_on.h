@@ -24,8 +24,9 @@ class [[nodiscard]] resume_on_awaiter final : private suspension {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    return set_out(awaiting.promise());
+  bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    return set_out(awaiting.promise(), at);
   }
   result<void> await_resume() noexcept {
     end_wait();
@@ -35,7 +36,7 @@ class [[nodiscard]] resume_on_awaiter final : private suspension {
 
  private:
   friend class detail::traveller;
-  bool set_out(promise_base& waiter) noexcept;
+  bool set_out(promise_base& waiter, await_location at) noexcept;
   void request_stop() noexcept override {}
   const char* name() const noexcept override { return "resume_on"; }
 
@@ -63,7 +64,7 @@ class traveller : protected suspension, protected await_chain, private message {
   ~traveller();
 
   /// To be called before its first coroutine runs.
-  void set_out(promise_base& waiter) noexcept;
+  void set_out(promise_base& waiter, await_location at) noexcept;
 
  private:
   enum class leg : std::uint8_t { leaving, arriving, returning };
@@ -120,10 +121,11 @@ class [[nodiscard]] travel_awaiter final : private detail::traveller {
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, nullptr);
-    set_out(awaiting.promise());
+    set_out(awaiting.promise(), at);
     return coroutine.transfer();
   }
   T await_resume() {

@@ -8,8 +8,8 @@ crossing::~crossing() {
   check(!away_, "a task was destroyed while it waited for another loop: stop it and await its end");
 }
 
-void crossing::set_out(promise_base& waiter) noexcept {
-  begin_wait(waiter);
+void crossing::set_out(promise_base& waiter, await_location at) noexcept {
+  begin_wait(waiter, at);
   home_ = &waiter.chain().home();
   away_ = true;
   target_.post(*this);

@@ -34,7 +34,7 @@ class crossing : protected suspension, private message {
   ~crossing();
 
   loop& target() const noexcept { return target_; }
-  void set_out(promise_base& waiter) noexcept;
+  void set_out(promise_base& waiter, await_location at) noexcept;
 
   /// On the target's thread: makes the call, or gives the task that will make it to `begin`.
   virtual void call() = 0;
@@ -84,8 +84,9 @@ class crossing::arrival_of_stop final : public suspension {
 
   bool await_ready() noexcept { return !crossing_.was_stopped(ended) || crossing_.stop_is_here_; }
   template <gyre_promise Promise>
-  void await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-    begin_wait(awaiting.promise());
+  void await_suspend(std::coroutine_handle<Promise> awaiting,
+                     await_location at = await_location::current()) noexcept {
+    begin_wait(awaiting.promise(), at);
     crossing_.awaits_stop_ = this;
   }
   void await_resume() noexcept { end_wait(); }
@@ -147,17 +148,18 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
 
   using crossing::await_ready;
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) {
     promise_base& waiter = awaiting.promise();
     if (waiter.chain().stop_requested()) return awaiting;
     if (&waiter.chain().home() != &target()) {
-      set_out(waiter);
+      set_out(waiter, at);
       return std::noop_coroutine();
     }
     call_here();
     if constexpr (calls_task) {
       if (here_) {
-        here_->coroutine().join_chain(waiter);
+        here_->coroutine().join_chain(waiter, at);
         return here_->coroutine().transfer();
       }
     }

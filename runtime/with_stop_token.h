@@ -23,10 +23,11 @@ class [[nodiscard]] stop_token_awaiter final : private suspension, private await
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, &awaiting.promise());
-    begin_wait(awaiting.promise());
+    begin_wait(awaiting.promise(), at);
     if (waiter_->chain().stop_requested()) request_stop();
     return coroutine.transfer();
   }
@@ -42,6 +43,10 @@ class [[nodiscard]] stop_token_awaiter final : private suspension, private await
   }
   void finished() noexcept override {}  // the awaiting coroutine is its continuation
   const char* name() const noexcept override { return "with_stop_token"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
+  }
+  bool is_local() const noexcept override { return true; }
 
   std::stop_source source_;
   Function body_;
