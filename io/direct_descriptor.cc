@@ -12,6 +12,11 @@
 #include "gyre/runtime/loop.h"
 
 namespace gyre {
+namespace {
+
+constexpr char opened_twice[] = "a direct descriptor was opened that is open: close it first";
+
+}  // namespace
 namespace op {
 
 void name_in_table(io_uring_sqe& sqe) noexcept {
@@ -34,7 +39,7 @@ direct_openat2::direct_openat2(direct_descriptor& slot, descriptor& directory, c
       directory_(directory.number()),
       path_(path),
       how_() {
-  check(!slot.is_open(), "a direct descriptor was opened that is open: close it first");
+  check(!slot.is_open(), opened_twice);
   flags |= O_NONBLOCK;
   how_.flags = slot.in_table() ? flags & ~std::uint64_t{O_CLOEXEC} : flags | O_CLOEXEC;
   how_.mode = mode;
@@ -48,10 +53,7 @@ int direct_openat2::perform() noexcept {
       system_call([this] { return syscall(SYS_openat2, directory_, path_, &how_, sizeof how_); }));
 }
 result<void> direct_openat2::await_resume() noexcept {
-  const int answer = outcome();
-  if (answer < 0) return errno_error(-answer);
-  slot_.is_open_ = true;
-  return {};
+  return slot_.opened(outcome());
 }
 
 constinit const operation_kind direct_socket::kind("direct_socket", "socket(2)",
@@ -67,7 +69,7 @@ direct_socket::direct_socket(direct_descriptor& slot, int domain, int type, int 
       domain_(domain),
       type_(type),
       protocol_(protocol) {
-  check(!slot.is_open(), "a direct descriptor was opened that is open: close it first");
+  check(!slot.is_open(), opened_twice);
   if (slot.in_table()) return;
   type_ |= SOCK_CLOEXEC;
   if (slot.home_.kernel().nonblocking()) type_ |= SOCK_NONBLOCK;
@@ -80,10 +82,7 @@ int direct_socket::perform() noexcept {
   return slot_.adopt(system_call([this] { return ::socket(domain_, type_, protocol_); }));
 }
 result<void> direct_socket::await_resume() noexcept {
-  const int answer = outcome();
-  if (answer < 0) return errno_error(-answer);
-  slot_.is_open_ = true;
-  return {};
+  return slot_.opened(outcome());
 }
 
 constinit const operation_kind direct_close::kind("direct_close", "close(2)",
@@ -129,12 +128,17 @@ direct_descriptor::~direct_descriptor() {
 
 int direct_descriptor::adopt(int fd) noexcept {
   if (fd < 0) return fd;
-  if (number_.users_.number >= 0) {  // opened twice in one link
-    ::close(fd);
-    return -EBUSY;
-  }
+  check(number_.users_.number < 0, opened_twice);
   number_.users_.number = fd;
   return 0;
+}
+
+// In a link only the results tell what was open when it was opened: the table takes anything.
+result<void> direct_descriptor::opened(int answer) noexcept {
+  if (answer < 0) return errno_error(-answer);
+  check(!is_open_, opened_twice);
+  is_open_ = true;
+  return {};
 }
 
 // Operations of the same link count on it still.

@@ -140,6 +140,7 @@ class direct_descriptor {
   op::on_direct<op::send_all, std::span<const std::byte>> send_all(
       std::span<const std::byte> buffer) noexcept;
   /// `address` must stay until the operation has ended.
+  /// To a Unix listener whose queue is full it may wait for room, or not: that is the kernel's.
   op::on_direct<op::connect, const sockaddr*, socklen_t> connect(const sockaddr* address,
                                                                  socklen_t size) noexcept;
 
@@ -155,6 +156,7 @@ class direct_descriptor {
   friend class op::on_direct;
 
   int adopt(int fd) noexcept;
+  result<void> opened(int answer) noexcept;
   int close_now() noexcept;
   descriptor_users& users() noexcept { return number_.users(); }
 

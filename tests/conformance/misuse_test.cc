@@ -1,11 +1,17 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <chrono>
 #include <concepts>
 #include <optional>
 
+#include "gyre/io/descriptor.h"
+#include "gyre/io/direct_descriptor.h"
 #include "gyre/net/tcp.h"
 #include "gyre/net/udp.h"
 #include "gyre/runtime/event.h"
+#include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -73,6 +79,21 @@ GYRE_TEST_THAT_DIES(misuse, receiving_two_datagrams_with_one_operation, "a secon
   (co_await receive).value();
   (co_await socket.send_to(bytes_of("two"), self)).value();
   (co_await receive).value();
+}
+
+GYRE_TEST_THAT_DIES(misuse, opening_a_direct_descriptor_twice_in_a_link, "that is open") {
+  descriptor here(AT_FDCWD);
+  direct_descriptor opened;
+  auto [first, second] = co_await link(opened.open(here, "/dev/null", O_RDONLY),
+                                       opened.open(here, "/dev/zero", O_RDONLY));
+  EXPECT_TRUE(first && second);
+}
+
+GYRE_TEST_THAT_DIES(misuse, making_a_direct_socket_twice_in_a_link, "that is open") {
+  direct_descriptor made;
+  auto [first, second] =
+      co_await hard_link(made.socket(AF_INET, SOCK_STREAM), made.socket(AF_INET, SOCK_STREAM));
+  EXPECT_TRUE(first && second);
 }
 
 template <class Awaitable>
