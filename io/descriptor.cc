@@ -24,11 +24,13 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
 int descriptor::release() noexcept {
   check(!users_.any(), "a descriptor was moved while an operation on it was in flight");
   users_.note = {};
+  positions_ = positions::unknown;
   return std::exchange(users_.number, -1);
 }
 
 int descriptor::take_from(descriptor& other) noexcept {
   users_.note = other.users_.note;
+  positions_ = other.positions_;
   return other.release();
 }
 
@@ -39,7 +41,16 @@ int descriptor::close_now() noexcept {
     if (home && &home->kernel() == noted_by) noted_by->forget(users_, users_.number);
     users_.note = {};
   }
+  positions_ = positions::unknown;
   return ::close(std::exchange(users_.number, -1));
+}
+
+// Whatever else is wrong with it, the operation is told by the kernel.
+void descriptor::learn_positions() noexcept {
+  const int interrupted_errno = errno;
+  const bool none = ::lseek(users_.number, 0, SEEK_CUR) < 0 && errno == ESPIPE;
+  errno = interrupted_errno;
+  positions_ = none ? positions::none : positions::some;
 }
 
 void descriptor::reset() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "gyre/runtime/operation.h"
@@ -34,6 +35,13 @@ class descriptor {
   /// `bad_file_descriptor`. The error is that of close(2); the descriptor is closed all the same.
   task<result<void>> close();
 
+  /// Whether the kernel has a position for it, as for a file, and not for a pipe or a socket, so
+  /// that it can be read and written at one. Asked by the first call, by lseek(2).
+  bool has_positions() noexcept {
+    if (positions_ == positions::unknown) learn_positions();
+    return positions_ == positions::some;
+  }
+
   /// Where operations on this descriptor are counted.
   descriptor_users& users() noexcept { return users_; }
 
@@ -42,7 +50,11 @@ class descriptor {
   void reset() noexcept;
   int take_from(descriptor& other) noexcept;
   int close_now() noexcept;
+  void learn_positions() noexcept;
 
+  enum class positions : std::uint8_t { unknown, none, some };
+
+  positions positions_ = positions::unknown;
   descriptor_users users_;
 };
 

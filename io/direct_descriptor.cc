@@ -116,7 +116,9 @@ std::span<const operation_kind* const> direct_operations() noexcept {
 }  // namespace op
 
 direct_descriptor::direct_descriptor() noexcept
-    : home_(loop::current()), slot_(home_.kernel().take_direct_slot()), number_(slot_) {}
+    : home_(loop::current()), slot_(home_.kernel().take_direct_slot()), number_(slot_) {
+  if (in_table()) number_.positions_ = descriptor::positions::some;  // which the kernel knows
+}
 
 direct_descriptor::~direct_descriptor() {
   check(loop::current_or_null() == &home_,

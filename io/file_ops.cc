@@ -66,6 +66,9 @@ result<descriptor> openat2::await_resume() noexcept {
 
 constinit const operation_kind read_at::kind("read_at", "pread(2)", awaited_thing::device,
                                              ring_policy::submit, IORING_OP_READ, "5.6");
+constinit const operation_kind read_at::unpositioned_kind("read_at", "pread(2)",
+                                                          awaited_thing::device,
+                                                          ring_policy::offload);
 void read_at::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   io_uring_prep_read(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),

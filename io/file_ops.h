@@ -41,13 +41,16 @@ class [[nodiscard]] openat2 final : public operation {
 };
 
 /// pread(2): fewer bytes than asked for at the end of the file, or when a stop came between two
-/// parts of a transfer that the kernel divided (2 GiB and more).
+/// parts of a transfer that the kernel divided (2 GiB and more). `invalid_seek` for what has no
+/// positions, as a pipe.
 class [[nodiscard]] read_at final : public operation {
  public:
   static const operation_kind kind;
+  /// Of what has no positions: a ring would read there all the same.
+  static const operation_kind unpositioned_kind;
 
   read_at(descriptor& file, std::span<std::byte> buffer, std::uint64_t offset) noexcept
-      : operation(kind, &file.users(), whole),
+      : operation(file.has_positions() ? kind : unpositioned_kind, &file.users(), whole),
         fd_(file.number()),
         buffer_(buffer),
         offset_(offset) {}
@@ -69,7 +72,8 @@ class [[nodiscard]] read_at final : public operation {
 };
 
 /// read(2) of a descriptor that has no positions: a pipe, a terminal, a signalfd. At least one
-/// byte; 0 is the end.
+/// byte; 0 is the end. What the kernel knows plain read(2) of alone, as inotify and some devices,
+/// should be O_NONBLOCK: a ring has a kernel worker wait otherwise.
 class [[nodiscard]] read final : public operation {
  public:
   static const operation_kind kind;

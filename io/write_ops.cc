@@ -28,6 +28,9 @@ constinit const operation_kind write_at::kind("write_at", "pwrite(2)", awaited_t
 constinit const operation_kind write_at::overwrite_kind("overwrite_at", "pwrite(2)",
                                                         awaited_thing::device, ring_policy::submit,
                                                         IORING_OP_WRITE, "5.6");
+constinit const operation_kind write_at::unpositioned_kind("write_at", "pwrite(2)",
+                                                           awaited_thing::device,
+                                                           ring_policy::offload);
 void write_at::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   io_uring_prep_write(&sqe, fd_, rest.data(), static_cast<unsigned>(clamp(rest.size())),
@@ -80,6 +83,9 @@ readiness write::ready_when() const noexcept {
 
 constinit const operation_kind preadv2::kind("preadv2", "preadv2(2)", awaited_thing::device,
                                              ring_policy::offload, IORING_OP_READV, "5.1");
+constinit const operation_kind preadv2::unpositioned_kind("preadv2", "preadv2(2)",
+                                                          awaited_thing::device,
+                                                          ring_policy::offload);
 void preadv2::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_readv2(&sqe, fd_, buffers_.data(), count_of(buffers_),
                        static_cast<std::uint64_t>(position(offset_)), flags_);
@@ -103,6 +109,9 @@ int preadv2::perform_cached() noexcept {
 
 constinit const operation_kind pwritev2::kind("pwritev2", "pwritev2(2)", awaited_thing::device,
                                               ring_policy::offload, IORING_OP_WRITEV, "5.1");
+constinit const operation_kind pwritev2::unpositioned_kind("pwritev2", "pwritev2(2)",
+                                                           awaited_thing::device,
+                                                           ring_policy::offload);
 void pwritev2::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_writev2(&sqe, fd_, buffers_.data(), count_of(buffers_),
                         static_cast<std::uint64_t>(position(offset_)), flags_);

@@ -20,15 +20,21 @@ namespace gyre::op {
 /// pwrite(2) of the whole buffer. After an error an unknown part of it was written;
 /// `operation_canceled` also when a stop came between two parts of a transfer that the kernel
 /// divided. A file that is O_APPEND is written to at its end, wherever `offset` is: see pwrite(2).
+/// `invalid_seek` for what has no positions, as a pipe.
 class [[nodiscard]] write_at final : public operation {
  public:
   static const operation_kind kind;
   /// As a submission of its own: where the kernel needs no worker for it.
   static const operation_kind overwrite_kind;
+  /// Of what has no positions: a ring would write to it all the same.
+  static const operation_kind unpositioned_kind;
 
   write_at(descriptor& file, std::span<const std::byte> buffer, std::uint64_t offset,
            const operation_kind& as = kind) noexcept
-      : operation(as, &file.users(), whole), fd_(file.number()), buffer_(buffer), offset_(offset) {}
+      : operation(file.has_positions() ? as : unpositioned_kind, &file.users(), whole),
+        fd_(file.number()),
+        buffer_(buffer),
+        offset_(offset) {}
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
@@ -73,10 +79,12 @@ class [[nodiscard]] write final : public operation {
 class [[nodiscard]] preadv2 final : public operation {
  public:
   static const operation_kind kind;
+  /// Of what has no positions: a ring would take it all the same.
+  static const operation_kind unpositioned_kind;
 
   preadv2(descriptor& file, std::span<const iovec> buffers, std::uint64_t offset,
           int flags = 0) noexcept
-      : operation(kind, &file.users()),
+      : operation(file.has_positions() ? kind : unpositioned_kind, &file.users()),
         fd_(file.number()),
         buffers_(buffers),
         offset_(offset),
@@ -102,10 +110,12 @@ class [[nodiscard]] preadv2 final : public operation {
 class [[nodiscard]] pwritev2 final : public operation {
  public:
   static const operation_kind kind;
+  /// Of what has no positions: a ring would take it all the same.
+  static const operation_kind unpositioned_kind;
 
   pwritev2(descriptor& file, std::span<const iovec> buffers, std::uint64_t offset,
            int flags = 0) noexcept
-      : operation(kind, &file.users()),
+      : operation(file.has_positions() ? kind : unpositioned_kind, &file.users()),
         fd_(file.number()),
         buffers_(buffers),
         offset_(offset),

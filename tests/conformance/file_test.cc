@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstddef>
@@ -9,10 +11,13 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "gyre/fs/directory.h"
 #include "gyre/io/file_ops.h"
+#include "gyre/io/pipe.h"
+#include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
@@ -240,6 +245,32 @@ GYRE_TEST(files, opening_a_fifo_does_not_wait_for_its_other_end) {
   descriptor here(AT_FDCWD);
   const std::string path = place.path_of("fifo");
   EXPECT_TRUE(co_await op::openat2(here, path.c_str(), O_RDONLY, 0, 0));
+}
+
+// Through a ring such a read would take what is there, and such a write add to it.
+GYRE_TEST(files, what_has_no_positions_is_not_transferred_at_one) {
+  gyre::pipe made = gyre::pipe::create(4096).value();
+  file source(std::move(made.read_end));
+  file sink(std::move(made.write_end));
+  std::array<std::byte, 4> buffer{};
+  const std::array<iovec, 1> buffers = {{{buffer.data(), buffer.size()}}};
+  require(write(sink.opened().number(), "data", 4) == 4);
+  EXPECT_EQ((co_await source.read_at(buffer, 0)).error(), std::errc::invalid_seek);
+  EXPECT_EQ((co_await source.read_at(buffers, 0)).error(), std::errc::invalid_seek);
+  EXPECT_EQ((co_await sink.write_at(buffer, 0)).error(), std::errc::invalid_seek);
+  EXPECT_EQ((co_await sink.overwrite_at(buffer, 0)).error(), std::errc::invalid_seek);
+  EXPECT_EQ((co_await sink.write_at(buffers, 0)).error(), std::errc::invalid_seek);
+  auto [read, read_more] =
+      co_await hard_link(source.read_at(buffer, 0), source.read_at(buffers, 0));
+  EXPECT_EQ(read.error(), std::errc::invalid_seek);
+  EXPECT_EQ(read_more.error(), std::errc::invalid_seek);
+  auto [written, added, overwritten] = co_await hard_link(
+      sink.write_at(buffer, 0), sink.write_at(buffers, 0), sink.overwrite_at(buffer, 0));
+  EXPECT_EQ(written.error(), std::errc::invalid_seek);
+  EXPECT_EQ(added.error(), std::errc::invalid_seek);
+  EXPECT_EQ(overwritten.error(), std::errc::invalid_seek);
+  EXPECT_EQ((co_await op::read(source.opened(), buffer)).value(), 4U);
+  EXPECT_EQ(text_of(buffer), "data");
 }
 
 }  // namespace
