@@ -60,7 +60,7 @@ receive_message::receive_message(descriptor& socket, std::span<const iovec> buff
                                  std::span<std::byte> control, int flags) noexcept
     : operation(kind, &socket.users()),
       fd_(socket.number()),
-      flags_(flags | MSG_CMSG_CLOEXEC),
+      flags_((flags & ~(MSG_WAITALL | MSG_DONTWAIT)) | MSG_CMSG_CLOEXEC),
       address_(),
       message_() {
   message_.msg_iov = const_cast<iovec*>(buffers.data());

@@ -53,7 +53,9 @@ class [[nodiscard]] receive_message : public operation {
   static const operation_kind kind;
 
   /// `flags` are those of recvmsg(2): with MSG_TRUNC the result is a datagram's whole length, even
-  /// where the buffer holds less.
+  /// where the buffer holds less. MSG_WAITALL and MSG_DONTWAIT have no effect: it waits for
+  /// something, and for no more. Only a ring would collect a stream's bytes until there are enough,
+  /// and cut a link where they were not.
   receive_message(descriptor& socket, std::span<std::byte> buffer, std::span<std::byte> control,
                   int flags) noexcept;
   /// The same into several buffers.

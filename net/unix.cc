@@ -88,12 +88,23 @@ void take_descriptors(const cmsghdr& header, std::size_t most, unix_message& int
   }
 }
 
+// SCM_PIDFD of Linux 6.5, which comes where the socket has SO_PASSPIDFD.
+constexpr int sender_pidfd = 4;
+
+/// Closes a descriptor that nobody asked for; a negative one is the kernel's way to say why not.
+void drop_descriptor(const cmsghdr& header) noexcept {
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(&header), sizeof fd);
+  const descriptor dropped(std::max(fd, -1));
+}
+
 void take_control(const msghdr& message, std::size_t most, unix_message& into) {
   into.descriptors_lost = (message.msg_flags & MSG_CTRUNC) != 0;
   auto& unchanged = const_cast<msghdr&>(message);  // what CMSG_NXTHDR asks for
   for (cmsghdr* each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&unchanged, each)) {
     if (each->cmsg_level != SOL_SOCKET) continue;
     if (each->cmsg_type == SCM_RIGHTS) take_descriptors(*each, most, into);
+    if (each->cmsg_type == sender_pidfd) drop_descriptor(*each);
     if (each->cmsg_type == SCM_CREDENTIALS) {
       ucred sender{};
       std::memcpy(&sender, CMSG_DATA(each), sizeof sender);

@@ -11,7 +11,10 @@
 
 #include "gyre/io/message_ops.h"
 #include "gyre/io/pipe.h"
+#include "gyre/io/socket_ops.h"
 #include "gyre/net/unix.h"
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -151,6 +154,54 @@ GYRE_TEST_STOPPED_ANYWHERE(ancillary, a_stop_leaks_no_descriptor) {
     co_await yield();
     (void)co_await ends.first.send(bytes_of("x"), passed);
   });
+}
+
+GYRE_TEST(ancillary, a_pidfd_that_nobody_asked_for_is_closed) {
+  constexpr int pass_pidfd = 76;  // SO_PASSPIDFD of Linux 6.5
+  auto ends = unix_seqpacket::pair().value();
+  const int on = 1;
+  const int fd = ends.second.socket().number();
+  if (setsockopt(fd, SOL_SOCKET, pass_pidfd, &on, sizeof on) != 0) co_return;  // nothing to close
+  const std::array passed = {ends.first.socket().number()};
+  std::array<std::byte, 8> buffer{};
+  for (const std::size_t most : {0U, 1U, 8U}) {
+    EXPECT_EQ((co_await ends.first.send(bytes_of("one"), passed)).value(), 3U);
+    const unix_message got = (co_await ends.second.receive(buffer, most)).value();
+    EXPECT_EQ(got.size, 3U);
+    EXPECT_LE(got.descriptors.size(), most);
+  }
+}
+
+// A stream gives no more than is there on any backend, though MSG_WAITALL asks for it.
+GYRE_TEST(ancillary, a_message_is_received_as_it_comes) {
+  auto ends = unix_stream::pair().value();
+  std::array<std::byte, 8> buffer{};
+  for (const int flags : {0, int{MSG_WAITALL}, int{MSG_DONTWAIT}}) {
+    event received;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        op::receive_message receiving(ends.second.socket(), buffer, {}, flags);
+        EXPECT_EQ((co_await receiving).value(), 4U);
+        received.set();
+      });
+      co_await yield();
+      EXPECT_EQ((co_await ends.first.send(bytes_of("part"), {})).value(), 4U);
+      EXPECT_TRUE((co_await with_timeout(received.wait(), 10s)).has_value());
+    });
+  }
+}
+
+GYRE_TEST(ancillary, a_link_goes_on_after_a_message_that_is_not_all) {
+  auto ends = unix_stream::pair().value();
+  std::array<std::byte, 8> buffer{};
+  EXPECT_EQ((co_await ends.first.send(bytes_of("part"), {})).value(), 4U);
+  const auto ended =
+      co_await with_timeout(link(op::receive_message(ends.second.socket(), buffer, {}, MSG_WAITALL),
+                                 op::send_all(ends.second.socket(), bytes_of("answer"))),
+                            10s);
+  const auto& [got, sent] = ended.value();
+  EXPECT_EQ(got.value(), 4U);
+  EXPECT_TRUE(sent.has_value());
 }
 
 }  // namespace
