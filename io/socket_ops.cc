@@ -1,5 +1,6 @@
 #include "gyre/io/socket_ops.h"
 
+#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 
@@ -210,10 +211,22 @@ result<descriptor> accept::await_resume() noexcept {
 
 constinit const operation_kind connect::kind("connect", "connect(2)", awaited_thing::writing,
                                              ring_policy::submit, IORING_OP_CONNECT, "5.5");
+constinit const operation_kind connect::local_kind("connect", "connect(2)", awaited_thing::nothing,
+                                                   ring_policy::perform);
 void connect::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_connect(&sqe, fd_, address_, size_);
 }
+// A stream's O_NONBLOCK may be the backend's or not: here it must be set.
+int connect::connect_local() noexcept {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  const bool blocks = flags >= 0 && (flags & O_NONBLOCK) == 0;
+  if (blocks) ::fcntl(fd_, F_SETFL, flags | O_NONBLOCK);
+  const int answer = system_call([this] { return ::connect(fd_, address_, size_); });
+  if (blocks) ::fcntl(fd_, F_SETFL, flags);
+  return answer;
+}
 int connect::perform() noexcept {
+  if (is_local(address_, size_)) return connect_local();
   if (!under_way_) {
     const int answer = ::connect(fd_, address_, size_);
     if (answer == 0) return 0;
@@ -227,6 +240,7 @@ int connect::perform() noexcept {
   return -error;
 }
 readiness connect::ready_when() const noexcept {
+  if (is_local(address_, size_)) return readiness::none();
   return {fd_, POLLOUT};
 }
 

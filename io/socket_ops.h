@@ -159,14 +159,21 @@ class [[nodiscard]] accept : public operation {
   int flags_;
 };
 
-/// connect(2). After a stop the socket is good for nothing but to be closed.
+/// connect(2). After a stop the socket is good for nothing but to be closed. To a Unix listener it
+/// never waits: `resource_unavailable_try_again` at once where its queue is full, since the kernel
+/// does not tell when there is room. It can be tried again with the same socket.
 class [[nodiscard]] connect final : public operation {
  public:
   static const operation_kind kind;
+  /// Of a Unix socket: a ring would have a kernel worker wait for room.
+  static const operation_kind local_kind;
 
   /// `address` must stay until the operation has ended.
   connect(descriptor& socket, const sockaddr* address, socklen_t size) noexcept
-      : operation(kind, &socket.users()), fd_(socket.number()), address_(address), size_(size) {}
+      : operation(is_local(address, size) ? local_kind : kind, &socket.users()),
+        fd_(socket.number()),
+        address_(address),
+        size_(size) {}
   result<void> await_resume() noexcept { return outcome_void(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
@@ -174,6 +181,11 @@ class [[nodiscard]] connect final : public operation {
   readiness ready_when() const noexcept override;
 
  private:
+  static bool is_local(const sockaddr* address, socklen_t size) noexcept {
+    return size >= sizeof address->sa_family && address->sa_family == AF_UNIX;
+  }
+  int connect_local() noexcept;
+
   int fd_;
   const sockaddr* address_;
   socklen_t size_;

@@ -1,6 +1,7 @@
 #include "gyre/net/unix.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +12,9 @@
 #include <string>
 
 #include "gyre/io/descriptor.h"
+#include "gyre/io/socket_ops.h"
+#include "gyre/io/socket_setup_ops.h"
+#include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -92,6 +96,28 @@ GYRE_TEST(unix_sockets, a_full_queue_is_an_error_at_once) {
             std::errc::resource_unavailable_try_again);
   auto server = (co_await listener.accept()).value();
   EXPECT_TRUE((co_await unix_stream::connect(address)).has_value());
+}
+
+GYRE_TEST(unix_sockets, a_full_queue_is_an_error_of_the_operation_too) {
+  const socket_directory directory;
+  const unix_address address = directory.address_of("socket");
+  auto listener = unix_listener::bind(address, 0).value();
+  descriptor first = (co_await op::socket(AF_UNIX, SOCK_STREAM)).value();
+  (co_await op::connect(first, address.data(), address.size())).value();
+  descriptor second = (co_await op::socket(AF_UNIX, SOCK_STREAM)).value();
+  const int flags = fcntl(second.number(), F_GETFL);
+  EXPECT_EQ(
+      (co_await with_timeout(op::connect(second, address.data(), address.size()), 10s)).error(),
+      std::errc::resource_unavailable_try_again);
+  EXPECT_EQ(fcntl(second.number(), F_GETFL), flags);
+  const auto ended = co_await with_timeout(link(op::connect(second, address.data(), address.size()),
+                                                op::send_all(second, bytes_of("data"))),
+                                           10s);
+  const auto& [connected, sent] = ended.value();
+  EXPECT_EQ(connected.error(), std::errc::resource_unavailable_try_again);
+  EXPECT_EQ(sent.error(), std::errc::operation_canceled);
+  auto server = (co_await listener.accept()).value();
+  EXPECT_TRUE(co_await op::connect(second, address.data(), address.size()));
 }
 
 GYRE_TEST(unix_sockets, datagrams_come_with_their_sender) {
