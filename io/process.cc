@@ -122,12 +122,14 @@ result<void> process::kill(int signal) noexcept {
   return {};
 }
 
+// What may not be killed may never end, and would hold the loop up as long.
 void process::end() noexcept {
   if (!pidfd_.is_open() || ended_) return;
-  (void)kill(SIGKILL);
+  const bool killed = kill(SIGKILL).has_value();
+  const auto pidfd = static_cast<id_t>(pidfd_.number());
+  const int how = killed ? WEXITED : WEXITED | WNOHANG;
   siginfo_t ignored;
-  system_call(
-      [&] { return waitid(P_PIDFD, static_cast<id_t>(pidfd_.number()), &ignored, WEXITED); });
+  system_call([&] { return waitid(P_PIDFD, pidfd, &ignored, how); });
 }
 
 }  // namespace gyre

@@ -81,8 +81,10 @@ class exit_status {
 /// reaches another process that got its number. No child outlives its owner: to destroy a `process`
 /// that has not been waited for kills the child with SIGKILL and reaps it, so that neither it nor a
 /// zombie is left. That holds the loop up for as long as the kernel takes to end it; where it
-/// matters `kill` and `wait` first. The program must neither ignore SIGCHLD nor reap children that
-/// are not its own (waitpid(-1, …)): `wait` then fails with `no_child_process`.
+/// matters `kill` and `wait` first. A child that this process may not kill, as one that runs a
+/// set-user-ID program may be, is left to itself: only `wait` reaps it. The program must neither
+/// ignore SIGCHLD nor reap children that are not its own (waitpid(-1, …)): `wait` then fails with
+/// `no_child_process`.
 class process {
  public:
   /// Starts `arguments[0]`, looked up in PATH where it has no slash, and gives it `arguments`. All
