@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -293,6 +294,19 @@ quirk_answer statx_takes_a_worker() {
   });
 }
 
+// The end of a watch is an event: nothing would have to wait.
+quirk_answer plain_read_takes_a_worker() {
+  small_ring ring;
+  const descriptor inotify(inotify_init1(IN_CLOEXEC));
+  if (!ring.is_there() || !inotify.is_open()) return quirk_answer::unknown;
+  const int watch = inotify_add_watch(inotify.number(), "/", IN_DELETE_SELF);
+  if (watch < 0 || inotify_rm_watch(inotify.number(), watch) != 0) return quirk_answer::unknown;
+  inotify_event event{};
+  return takes_a_worker(ring, sizeof event, [&](io_uring_sqe* sqe) {
+    io_uring_prep_read(sqe, inotify.number(), &event, sizeof event, 0);
+  });
+}
+
 quirk_answer workers_are_unbounded() {
   const descriptor ring(set_up(1));
   std::array<unsigned, 2> most = {0, 0};  // which asks for the limits
@@ -316,6 +330,22 @@ quirk_answer short_read_cuts_a_link() {
   const std::optional<int> next = ring.wait(1);
   if (ring.wait(0) != 1 || !next) return quirk_answer::unknown;
   return answer_of(*next == -ECANCELED);
+}
+
+// A pipe can't be synced.
+quirk_answer failure_goes_unnoticed_in_a_link() {
+  small_ring ring;
+  const pair pipe = pair::of_pipe();
+  if (!ring.is_there() || !pipe.is_open()) return quirk_answer::unknown;
+  ring.submit(0, [&](io_uring_sqe* sqe) {
+    io_uring_prep_fsync(sqe, pipe.first.number(), 0);
+    sqe->flags |= IOSQE_IO_LINK;
+  });
+  ring.submit(1, [](io_uring_sqe* sqe) { io_uring_prep_nop(sqe); });
+  const std::optional<int> next = ring.wait(1);
+  const std::optional<int> synced = ring.wait(0);
+  if (!synced || *synced >= 0 || !next) return quirk_answer::unknown;
+  return answer_of(*next == 0);
 }
 
 quirk_answer close_leaves_operations_running() {

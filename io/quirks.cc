@@ -41,6 +41,11 @@ constexpr std::array all = {
         "looked up on the backend's own bounded pool. In a link, where one worker serves all, both "
         "are submitted.",
         probes::statx_takes_a_worker),
+    quirk("plain_read_takes_a_worker",
+          "A read through the ring of what has no more than read(2) in the kernel, as inotify has, "
+          "always runs on a kernel worker, unless the descriptor is O_NONBLOCK.",
+          "Opens inotify and signalfd with O_NONBLOCK; the ring waits for them.",
+          probes::plain_read_takes_a_worker),
     quirk("workers_are_unbounded",
           "Requests that block may get a kernel worker each, thousands of them.",
           "Limits each ring to four workers of either kind.", probes::workers_are_unbounded),
@@ -49,6 +54,12 @@ constexpr std::array all = {
           "worker was interrupted, though neither is a failure.",
           "Goes on with the rest where it would have gone on without a ring.",
           probes::short_read_cuts_a_link),
+    quirk("failure_goes_unnoticed_in_a_link",
+          "A soft link goes on after an fsync, fallocate, statx, rename, unlink or the like that "
+          "failed.",
+          "Starts one by one what has such an operation before its end; hard links, which go on "
+          "anyway, are submitted.",
+          probes::failure_goes_unnoticed_in_a_link),
     quirk("close_leaves_operations_running",
           "Closing a descriptor ends nothing that is in flight on it: that goes on with the file, "
           "also when the number belongs to another one.",

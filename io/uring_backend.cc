@@ -75,8 +75,8 @@ ring_feature_set joined(ring_feature_set some, const ring_feature_set& others) n
   return some;
 }
 
-// Linux (6.18) does not take a failure of these for one: it goes on with a soft link. So nothing
-// may follow them there.
+// The kernel does not take a failure of these for one, and goes on with a soft link, see quirks.cc.
+// So nothing may follow them there.
 bool fails_unnoticed(std::uint8_t opcode) noexcept {
   switch (opcode) {
     case IORING_OP_FSYNC:
