@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -24,9 +25,9 @@ class scope {
   /// scope that was stopped starts the task all the same; its first wait ends at once.
   void spawn(task<void> work);
 
-  /// Spawns `function(arguments...)` and keeps both until the task has ended.
+  /// Spawns `function(arguments...)` and keeps both until the task has ended: see `invoke`.
   template <class Function, class... Arguments>
-    requires std::is_invocable_r_v<task<void>, Function&, Arguments&...>
+    requires std::same_as<invoke_task<Function, Arguments...>, task<void>>
   void spawn(Function function, Arguments... arguments) {
     spawn(gyre::invoke(std::move(function), std::move(arguments)...));
   }

@@ -136,12 +136,35 @@ task<T> task_promise<T>::get_return_object() noexcept {
 
 }  // namespace detail
 
+namespace detail {
+
+template <class Function, class... Arguments>
+inline constexpr bool takes_rvalues = std::is_invocable_v<Function&, Arguments...>;
+
+template <class Function, class... Arguments>
+using invoked_by = std::conditional_t<takes_rvalues<Function, Arguments...>,
+                                      std::invoke_result<Function&, Arguments...>,
+                                      std::invoke_result<Function&, Arguments&...>>;
+
+}  // namespace detail
+
+/// What `invoke` gives: a task.
+template <class Function, class... Arguments>
+using invoke_task = typename detail::invoked_by<Function, Arguments...>::type;
+
 /// Calls `function(arguments...)`, which gives a task, and keeps the function and copies of the
 /// arguments until that task has finished: the way to call a lambda that is a coroutine.
+///
+/// The copies are handed on as std::thread does it, as rvalues: a parameter taken by value is moved
+/// from its copy, so that a `tcp_stream` may be one, and one taken by `const T&` or `T&&` refers to
+/// the copy, which outlives the task. A function that can't be called like that, since it takes
+/// some by `T&`, gets all copies as lvalues. To pass the original by reference use std::ref.
 template <class Function, class... Arguments>
-auto invoke(Function function, Arguments... arguments)
-    -> std::invoke_result_t<Function&, Arguments&...> {
-  co_return co_await function(arguments...);
+auto invoke(Function function, Arguments... arguments) -> invoke_task<Function, Arguments...> {
+  if constexpr (detail::takes_rvalues<Function, Arguments...>)
+    co_return co_await function(std::move(arguments)...);
+  else
+    co_return co_await function(arguments...);
 }
 
 }  // namespace gyre

@@ -38,9 +38,9 @@ class task_group {
   /// its first wait ends at once.
   void spawn(task<T> work);
 
-  /// Spawns `function(arguments...)` and keeps both until the task has ended.
+  /// Spawns `function(arguments...)` and keeps both until the task has ended: see `invoke`.
   template <class Function, class... Arguments>
-    requires std::same_as<std::invoke_result_t<Function&, Arguments&...>, task<T>>
+    requires std::same_as<invoke_task<Function, Arguments...>, task<T>>
   void spawn(Function function, Arguments... arguments) {
     spawn(gyre::invoke(std::move(function), std::move(arguments)...));
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -52,6 +53,34 @@ TEST(task, may_return_what_can_only_be_moved) {
     co_return made;
   })),
             6);
+}
+
+task<int> take_by_value(std::unique_ptr<int> taken) {
+  co_await yield();
+  co_return *taken;
+}
+task<int> refer_to_const(const std::unique_ptr<int>& seen) {
+  co_await yield();
+  co_return *seen;
+}
+task<int> refer_to_rvalue(std::unique_ptr<int>&& seen) {
+  co_await yield();
+  co_return *seen;
+}
+task<int> change(std::unique_ptr<int>& kept, int by) {
+  co_await yield();
+  co_return * kept += by;
+}
+
+TEST(task, of_an_invoked_function_gets_arguments_that_outlive_it) {
+  fake_world world;
+  EXPECT_EQ(world.run(gyre::invoke(take_by_value, std::make_unique<int>(1))), 1);
+  EXPECT_EQ(world.run(gyre::invoke(refer_to_const, std::make_unique<int>(2))), 2);
+  EXPECT_EQ(world.run(gyre::invoke(refer_to_rvalue, std::make_unique<int>(3))), 3);
+  EXPECT_EQ(world.run(gyre::invoke(change, std::make_unique<int>(4), 1)), 5);
+  auto original = std::make_unique<int>(6);
+  EXPECT_EQ(world.run(gyre::invoke(change, std::ref(original), 1)), 7);
+  EXPECT_EQ(*original, 7);
 }
 
 TEST(task, may_return_what_has_no_default) {
