@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <stop_token>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "gyre/fs/directory.h"
@@ -16,11 +18,13 @@
 #include "gyre/io/splice_ops.h"
 #include "gyre/net/endpoint.h"
 #include "gyre/net/tcp.h"
+#include "gyre/runtime/async_generator.h"
 #include "gyre/runtime/auto_reset_event.h"
 #include "gyre/runtime/barrier.h"
 #include "gyre/runtime/broadcast.h"
 #include "gyre/runtime/channel.h"
 #include "gyre/runtime/condition_variable.h"
+#include "gyre/runtime/cross_channel.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/latch.h"
 #include "gyre/runtime/mutex.h"
@@ -32,7 +36,9 @@
 #include "gyre/runtime/shared_mutex.h"
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/stop_on.h"
 #include "gyre/runtime/task.h"
+#include "gyre/runtime/task_group.h"
 #include "gyre/runtime/when_all.h"
 #include "gyre/runtime/when_any.h"
 #include "gyre/runtime/with_timeout.h"
@@ -69,6 +75,14 @@ static_assert(
                          channel<int>::receive_wait, select_wait<channel<int>::receive_wait>,
                          broadcast<int>::subscription, broadcast<int>::receive_wait>);
 
+using stopped_operation = decltype(stop_on(std::stop_token(), std::declval<op::recv>()));
+using stopped_task = decltype(stop_on(std::stop_token(), std::declval<task<int>>()));
+static_assert(
+    none_is_an_aggregate<async_generator<int>, async_generator<int>::next_wait,
+                         task_group<int>::next_wait, task_group<>::next_wait, stopped_operation,
+                         stopped_task, cross_channel<int>::send_wait,
+                         cross_channel<int>::copy_send_wait, cross_channel<int>::receive_wait>);
+
 template <class... Types>
 constexpr bool all_stay_where_they_are =
     ((!std::is_copy_constructible_v<Types> && !std::is_move_constructible_v<Types> &&
@@ -84,12 +98,13 @@ constexpr bool all_only_move =
 static_assert(
     all_stay_where_they_are<op::recv, op::send_all, op::accept, op::openat2, sleep, event,
                             event::waiter, scope, loop, operation, timer, message, users_left>);
-static_assert(all_only_move<task<>, task<int>, descriptor, tcp_stream, tcp_listener, file,
-                            directory, replacement>);
-static_assert(
-    all_stay_where_they_are<mutex, shared_mutex, semaphore, condition_variable, auto_reset_event,
-                            latch, barrier, once, lazy<int>, channel<int>, broadcast<int>,
-                            mutex::lock_wait, channel<int>::receive_wait>);
+static_assert(all_only_move<task<>, task<int>, async_generator<int>, descriptor, tcp_stream,
+                            tcp_listener, file, directory, replacement>);
+static_assert(all_stay_where_they_are<
+              mutex, shared_mutex, semaphore, condition_variable, auto_reset_event, latch, barrier,
+              once, lazy<int>, channel<int>, cross_channel<int>, broadcast<int>, task_group<>,
+              task_group<int>, stopped_operation, cross_channel<int>::receive_wait,
+              mutex::lock_wait, channel<int>::receive_wait>);
 static_assert(all_only_move<mutex::guard, shared_mutex::guard, semaphore::permits>);
 
 // Two are equal, or they are told apart by what they are.
