@@ -117,6 +117,13 @@ std::string_view short_name(std::string_view function) {
   return space == std::string_view::npos ? function : function.substr(space + 1);
 }
 
+/// `gyre/runtime/task.h` of what Bazel makes of the path of a header.
+std::string_view short_path(std::string_view path) {
+  constexpr std::string_view made = "/_virtual_includes/";
+  const std::size_t at = path.find(made);
+  return at == std::string_view::npos ? path : path.substr(path.find('/', at + made.size()) + 1);
+}
+
 std::string seconds(std::chrono::nanoseconds span) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f s", std::chrono::duration<double>(span).count());
@@ -140,7 +147,7 @@ void write(std::string& text, const task_entry& entry) {
         .append("  ")
         .append(short_name(each.function_name()))
         .append(" (")
-        .append(each.file_name())
+        .append(short_path(each.file_name()))
         .append(":")
         .append(std::to_string(each.line()))
         .append(")\n");

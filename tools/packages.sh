@@ -23,6 +23,10 @@ packages_clang() {
   echo clang-19 libclang-rt-19-dev lld-19 llvm-19
 }
 
+packages_gdb() {
+  echo gdb
+}
+
 packages_format() {
   echo clang-format-19
 }

@@ -114,6 +114,7 @@ TEST_F(dumped_tasks, tell_where_each_of_their_coroutines_awaits) {
       << text;
   EXPECT_NE(text.find("task waits for event, 100.0"), std::string::npos) << text;
   EXPECT_NE(text.find("  gyre::invoke ("), std::string::npos) << text;
+  EXPECT_EQ(text.find("_virtual_includes"), std::string::npos) << text;
 }
 
 TEST_F(dumped_tasks, are_named_as_the_source_does) {
