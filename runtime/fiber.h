@@ -22,10 +22,10 @@ inline constexpr std::size_t fiber_stack_size = std::size_t{256} << 10;
 /// awaited, and an exception of that is thrown here. It allocates nothing, and may be called where
 /// a coroutine can't await: in a handler of an exception, in a destructor, in a callback.
 template <awaitable Awaitable>
-await_result<Awaitable> await(Awaitable&& awaited) {
+await_result<Awaitable> await(Awaitable&& awaited, await_location at = await_location::current()) {
   detail::fiber_context& here = detail::fiber_context::current();
   auto&& awaiter = detail::awaiter_of(std::forward<Awaitable>(awaited));
-  if (!awaiter.await_ready()) here.wait_for(awaiter);
+  if (!awaiter.await_ready()) here.wait_for(awaiter, at);
   return awaiter.await_resume();
 }
 

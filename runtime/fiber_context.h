@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "gyre/runtime/awaitable.h"
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/fiber_sanitizers.h"
 #include "gyre/runtime/fiber_stack.h"
@@ -90,17 +91,17 @@ class fiber_context {
 
   /// By the function: begins the wait for what is not ready, and returns when it is over.
   template <class Awaiter>
-  void wait_for(Awaiter& awaiter) {
+  void wait_for(Awaiter& awaiter, await_location at) {
     // The carrier stands for a suspended coroutine though it runs still, below enter(): what is
     // awaited lets it go on by the ready queue, or by the handle that is returned here.
-    using suspended = decltype(awaiter.await_suspend(carrier_));
+    using suspended = decltype(suspend(awaiter, carrier_, at));
     if constexpr (std::is_void_v<suspended>) {
-      awaiter.await_suspend(carrier_);
+      suspend(awaiter, carrier_, at);
       leave(std::noop_coroutine());
     } else if constexpr (std::is_same_v<suspended, bool>) {
-      if (awaiter.await_suspend(carrier_)) leave(std::noop_coroutine());
+      if (suspend(awaiter, carrier_, at)) leave(std::noop_coroutine());
     } else {
-      leave(awaiter.await_suspend(carrier_));
+      leave(suspend(awaiter, carrier_, at));
     }
   }
 
