@@ -44,6 +44,9 @@ class traveller::stay final : public suspension {
     if (!left_) guest_.await_chain::request_stop();
   }
   const char* name() const noexcept override { return "travel"; }
+  void visit_children(chain_visitor& visitor) const override {
+    if (!left_) guest_.visit_itself(visitor);
+  }
 
   traveller& guest_;
   bool left_ = false;
@@ -53,10 +56,25 @@ traveller::~traveller() {
   check(!waiter_ || over_, "a task was destroyed while what it awaits travels: await its end");
 }
 
-void traveller::set_out(promise_base& waiter, await_location at) noexcept {
+void traveller::set_out(promise_base& waiter, const promise_base& first,
+                        await_location at) noexcept {
+  first_ = &first;
   check(&waiter.chain().home() == &home_, "travel() was called on another loop than it is awaited");
   begin_wait(waiter, at);
   if (waiter.chain().stop_requested()) request_stop();
+}
+
+// Only this thread lets it leave.
+void traveller::visit_children(chain_visitor& visitor) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (at_ != &home_) return;
+  }
+  visit_itself(visitor);
+}
+
+void traveller::visit_itself(chain_visitor& visitor) const {
+  if (!first_->handle().done()) visitor.visit(*this, *first_);
 }
 
 void traveller::leave_for(resume_on_awaiter& trip) noexcept {

@@ -63,8 +63,8 @@ class traveller : protected suspension, protected await_chain, private message {
   explicit traveller(loop& home) noexcept : await_chain(home), home_(home), at_(&home) {}
   ~traveller();
 
-  /// To be called before its first coroutine runs.
-  void set_out(promise_base& waiter, await_location at) noexcept;
+  /// To be called before its first coroutine, `first`, runs.
+  void set_out(promise_base& waiter, const promise_base& first, await_location at) noexcept;
 
  private:
   enum class leg : std::uint8_t { leaving, arriving, returning };
@@ -93,8 +93,12 @@ class traveller : protected suspension, protected await_chain, private message {
   void discarded() noexcept final;
   void request_stop() noexcept final;
   const char* name() const noexcept final { return "travel"; }
+  /// While it is at home; elsewhere what stands for it tells of it.
+  void visit_children(chain_visitor& visitor) const final;
+  void visit_itself(chain_visitor& visitor) const;
 
   loop& home_;
+  const promise_base* first_ = nullptr;
   // Of the thread that it is on.
   stay* stay_ = nullptr;
   resume_on_awaiter* trip_ = nullptr;  // null once it is over
@@ -103,8 +107,8 @@ class traveller : protected suspension, protected await_chain, private message {
   bool leaves_after_stop_ = false;
   stop_message stop_message_{*this};
 
-  std::mutex mutex_;  // guards all that follows
-  loop* at_;          // null on the way
+  mutable std::mutex mutex_;  // guards all that follows
+  loop* at_;                  // null on the way
   bool stop_wanted_ = false;
   bool stop_on_its_way_ = false;
   bool over_ = false;
@@ -125,7 +129,7 @@ class [[nodiscard]] travel_awaiter final : private detail::traveller {
                                         await_location at = await_location::current()) noexcept {
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, nullptr);
-    set_out(awaiting.promise(), at);
+    set_out(awaiting.promise(), coroutine, at);
     return coroutine.transfer();
   }
   T await_resume() {

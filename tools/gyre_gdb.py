@@ -157,13 +157,18 @@ def frame_of(work):
     return int(work["frame_"]["_M_fr_ptr"])
 
 
-def coroutine_of(work):
-    promise = frame_of(work) + 2 * pointer_to("void").sizeof
+def first_coroutine(child):
+    """The outermost coroutine of an object that derives from await_chain."""
+    if derives_from(child.type, "gyre::detail::traveller"):
+        promise = int(child["first_"])
+    else:
+        promise = frame_of(child["work_"]) + 2 * pointer_to("void").sizeof
     return Coroutine(at(promise, gdb.lookup_type("gyre::promise_base")))
 
 
-def has_ended(work):
-    return int(at(frame_of(work), pointer_to("void"))) == 0
+def has_ended(child):
+    frame = first_coroutine(child).value["handle_"]["_M_fr_ptr"]
+    return int(at(frame, pointer_to("void"))) == 0
 
 
 def children_in(value):
@@ -181,9 +186,14 @@ def children_in(value):
         payload = value["_M_payload"]
         if bool(payload["_M_engaged"]):
             yield from children_in(payload["_M_payload"]["_M_value"])
+    elif name == "gyre::detail::traveller::stay":
+        if not value["left_"]:
+            yield from unless_ended(value["guest_"].referenced_value())
+    elif derives_from(type_, "gyre::detail::traveller"):
+        if int(value["at_"]) == int(value["home_"].address):
+            yield from unless_ended(value)
     elif derives_from(type_, "gyre::await_chain"):
-        if not has_ended(value["work_"]):
-            yield value
+        yield from unless_ended(value)
     elif name.startswith(("gyre::", "std::tuple<", "std::_Tuple_impl<", "std::_Head_base<")):
         for each in type_.fields():
             if each.name in ("children_", "body_", "_M_head_impl"):
@@ -193,6 +203,10 @@ def children_in(value):
             yield from children_in(value[each])
 
 
+def unless_ended(child):
+    return [] if has_ended(child) else [child]
+
+
 def children_in_blocks(value):
     child = value.type.strip_typedefs().template_argument(0)
     header = 3 * pointer_to("void").sizeof
@@ -200,8 +214,7 @@ def children_in_blocks(value):
     for block in listed(value["first_"], "next"):
         first = at(int(block.address) + offset, child).address
         for i in range(int(block["used"])):
-            if not has_ended(first[i]["work_"]):
-                yield first[i]
+            yield from unless_ended(first[i])
 
 
 class Loop:
@@ -247,7 +260,7 @@ class Loop:
             children = list(children_in(waiting)) if waiting is not None else []
         else:
             what = "runs"
-            coroutine = coroutine_of(child["work_"])
+            coroutine = first_coroutine(child)
         if bool(chain["stop_requested_"]):
             what += ", asked to stop"
         print(f"{indent}task {what}")

@@ -58,6 +58,8 @@ task waits for scope
       task waits for event
     task waits for with_timeout
       task waits for event
+  task waits for travel
+    task waits for event
   task waits for when_any
     task waits for event
     task waits for event

@@ -6,6 +6,7 @@
 
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/mutex.h"
+#include "gyre/runtime/resume_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
@@ -40,6 +41,7 @@ gyre::task<> wait_for_all_kinds(gyre::event& event) {
       co_await gyre::when_all(wait_for(event), gyre::shield(wait_for(event)),
                               gyre::with_timeout(wait_for(event), 2h));
     });
+    children.spawn([&]() -> gyre::task<> { co_await gyre::travel(wait_for(event)); });
     children.spawn([&]() -> gyre::task<> {
       std::vector<gyre::task<>> range;
       for (int i = 0; i < 2; ++i) range.push_back(wait_for(event));

@@ -4,14 +4,18 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/submit_to.h"
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/other_loop.h"
 
@@ -154,6 +158,31 @@ TEST(resume_on, turns_back_where_the_loop_has_ended) {
       never_runs.reset();
     });
   }));
+}
+
+/// What follows the task that waits for `travel` in the list of this loop: true where it is below.
+bool traveller_is_listed() {
+  const std::vector<task_entry> tasks = dump_tasks().tasks;
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    if (tasks[i].waits_for == "travel")
+      return i + 1 < tasks.size() && tasks[i + 1].depth == tasks[i].depth + 1;
+  ADD_FAILURE() << "nobody waits for a traveller";
+  return false;
+}
+
+TEST(resume_on, is_listed_on_the_loop_that_it_is_on) {
+  run_beside([](loop& other) -> task<> {
+    loop& home = loop::current();
+    const auto journey = [&]() -> task<> {
+      EXPECT_TRUE(traveller_is_listed());
+      co_await go_to(other);
+      EXPECT_TRUE(traveller_is_listed());
+      EXPECT_FALSE((co_await submit_to(home, traveller_is_listed)).value());
+      co_await go_to(home);
+      EXPECT_TRUE(traveller_is_listed());
+    };
+    co_await travel(journey());
+  });
 }
 
 TEST(resume_on, is_refused_to_tasks_that_belong_to_their_loop) {
