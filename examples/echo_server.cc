@@ -116,12 +116,12 @@ void print_stats(unsigned core, const core_state& state) {
   const auto messages = static_cast<double>(std::max<std::uint64_t>(state.messages, 1));
   std::printf(
       "core %u: %llu messages, %.4f syscalls a message, %llu turns, %llu frames from the "
-      "heap\n%s",
+      "heap\n%s%s",
       core, static_cast<unsigned long long>(state.messages),
       static_cast<double>(kernel.syscalls) / messages,
       static_cast<unsigned long long>(loop.counters().turns),
       static_cast<unsigned long long>(gyre::frame_pool::heap_allocations()),
-      loop.kernel().report().text().c_str());
+      loop.metrics().text().c_str(), loop.kernel().report().text().c_str());
 }
 
 gyre::task<> serve(gyre::cores& cores, unsigned core, const settings& settings,

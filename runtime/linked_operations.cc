@@ -17,9 +17,13 @@ bool linked_submission::start(promise_base& waiter, await_location at) noexcept 
   for (operation* each : operations_) each->join(*this, waiter);
   left_ = operations_.size();
   taken_ = waiter.chain().home().kernel().submit_linked(operations_, kind_);
-  if (taken_) return true;
-  for (operation* each : operations_) each->leave_submission();
-  return false;
+  for (operation* each : operations_) {
+    if (taken_)
+      each->joined();
+    else
+      each->leave_submission();
+  }
+  return taken_;
 }
 
 bool linked_submission::await_resume() noexcept {

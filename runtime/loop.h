@@ -8,6 +8,7 @@
 
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/inbox.h"
+#include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/ready_queue.h"
 #include "gyre/runtime/time.h"
 #include "gyre/runtime/timer_wheel.h"
@@ -99,6 +100,8 @@ class loop {
 
   backend& kernel() noexcept { return *backend_; }
   const loop_counters& counters() const noexcept { return counters_; }
+  /// What became of its operations, kind by kind. On its thread.
+  loop_metrics& metrics() noexcept { return metrics_; }
 
   /// The scope of detached tasks while `run` runs, else null.
   scope* root() const noexcept { return root_; }
@@ -142,6 +145,7 @@ class loop {
   linked_operations* links_ = nullptr;
   std::function<bool(loop&)> look_;
   std::uint64_t looked_after_ = 0;  // so many resumes
+  loop_metrics metrics_;
 
   alignas(64) inbox inbox_;
 };

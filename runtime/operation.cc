@@ -24,7 +24,11 @@ bool operation::start(promise_base& waiter, await_location at) noexcept {
   }
   state_ = state::in_flight;
   hold();
-  return !waiter.chain().home().submit(*this);
+  loop& home = waiter.chain().home();
+  measure_start(home);
+  if (!home.submit(*this)) return true;
+  stands_for_ = 0;
+  return false;
 }
 
 int operation::awaited_descriptor() const noexcept {
@@ -33,6 +37,8 @@ int operation::awaited_descriptor() const noexcept {
 
 void operation::conclude(int result) noexcept {
   check(state_ == state::in_flight, "a backend completed an operation that was not in flight");
+  if (result < 0 || stands_for_ != 0) [[unlikely]]
+    measure_end(result);
   result_ = result;
   state_ = state::ended;
   let_go();
@@ -72,6 +78,10 @@ void operation::join(linked_submission& submission, promise_base& waiter) noexce
   hold();
 }
 
+void operation::joined() noexcept {
+  measure_start(waiter_->chain().home());
+}
+
 void operation::leave_submission() noexcept {
   let_go();
   state_ = state::idle;
@@ -80,6 +90,7 @@ void operation::leave_submission() noexcept {
 }
 
 void operation::detach() noexcept {
+  if (stands_for_ != 0) measure_resumption();
   end_wait();
   waiter_ = nullptr;
   linked_ = nullptr;
@@ -87,6 +98,31 @@ void operation::detach() noexcept {
 
 void operation::ended_linked() noexcept {
   linked_->ended(*this);
+}
+
+void operation::measure_start(loop& home) noexcept {
+  loop_metrics& all = home.metrics();
+  stands_for_ = 0;
+  metrics_ = all.of(*kind_);
+  if (!metrics_ || !metrics_->count()) [[likely]]
+    return;
+  stands_for_ = metrics_->draw(all.random());
+  measured_since_ = home.now();
+}
+
+void operation::measure_end(int result) noexcept {
+  if (result < 0 && metrics_) metrics_->ended_with(-result);
+  if (stands_for_ == 0) return;
+  const steady_time now = waiter_->chain().home().now();
+  metrics_->latency_.record(now - measured_since_, stands_for_);
+  measured_since_ = now;
+  if (linked_) stands_for_ = 0;
+}
+
+void operation::measure_resumption() noexcept {
+  const steady_time now = waiter_->chain().home().now();
+  metrics_->resumption_.record(now - measured_since_, stands_for_);
+  stands_for_ = 0;
 }
 
 }  // namespace gyre

@@ -7,6 +7,7 @@
 
 #include "gyre/runtime/promise.h"
 #include "gyre/runtime/result.h"
+#include "gyre/runtime/time.h"
 
 struct io_uring_sqe;
 
@@ -14,6 +15,7 @@ namespace gyre {
 
 class backend;
 class linked_submission;
+class operation_metrics;
 
 /// What must be so before `perform` can succeed: poll(2) events on a descriptor.
 class readiness {
@@ -201,6 +203,8 @@ class operation : public suspension {
   void let_go() noexcept;
   /// Makes it a part of `submission`, to be handed over by `backend::submit_linked`.
   void join(linked_submission& submission, promise_base& waiter) noexcept;
+  /// The submission was taken.
+  void joined() noexcept;
   /// The submission was not taken: it has not begun.
   void leave_submission() noexcept;
   /// Whether one of its descriptors is being closed.
@@ -257,6 +261,8 @@ class operation : public suspension {
 
   /// The kernel's answer: 0 or more, or a negative errno. Ends the wait.
   int outcome() noexcept {
+    if (stands_for_ != 0) [[unlikely]]
+      measure_resumption();
     end_wait();
     return result_;
   }
@@ -281,6 +287,9 @@ class operation : public suspension {
 
   void leave(descriptor_users* users) noexcept;
   void ended_linked() noexcept;
+  void measure_start(loop& home) noexcept;
+  void measure_end(int result) noexcept;
+  void measure_resumption() noexcept;
 
   const operation_kind* kind_;
   descriptor_users* users_;
@@ -290,6 +299,9 @@ class operation : public suspension {
   state state_ = state::idle;
   bool stop_requested_ = false;
   bool whole_ = false;
+  std::uint32_t stands_for_ = 0;          // so many, where its time is measured
+  operation_metrics* metrics_ = nullptr;  // of its kind, from when it is in flight
+  steady_time measured_since_;            // its beginning, then its end, where it is measured
 };
 
 /// Waits until no operation is in flight on a descriptor. Not ended by a stop: what waits here is

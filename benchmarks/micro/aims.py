@@ -18,6 +18,9 @@ RATIO = {
     "nop_1": 1.08,
     "nop_128": 1.10,
     "post_asleep": 1.10,
+    "metrics_nop_1": 1.02,
+    "metrics_nop_128": 1.02,
+    "metrics_echo": 1.02,
 }
 
 OURS = "gyre"

@@ -16,6 +16,8 @@
 #include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/operation.h"
+#include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/with_timeout.h"
 
 namespace http {
@@ -101,6 +103,33 @@ void write_counters(exposition& text, std::span<const sample> samples) {
   text.add({}, heap_allocations());
 }
 
+/// One metric of each kind of operation on each core.
+template <class Value>
+void write_each_kind(exposition& text, std::span<const sample> samples, Value value) {
+  for (const sample& each : samples) {
+    const std::string core = std::to_string(each.core);
+    for (const gyre::operation_metrics& kind : each.operations)
+      text.add({{"core", core}, {"operation", kind.kind().name}}, value(kind));
+  }
+}
+
+void write_operations(exposition& text, std::span<const sample> samples) {
+  using gyre::operation_metrics;
+  text.begin("gyre_operations_started_total", "counter", "Operations begun.");
+  write_each_kind(text, samples, [](const operation_metrics& kind) { return kind.started(); });
+  text.begin("gyre_operations_failed_total", "counter", "Operations that ended with an error.");
+  write_each_kind(text, samples, [](const operation_metrics& kind) { return kind.failed(); });
+  text.begin("gyre_operations_cancelled_total", "counter", "Operations that were cancelled.");
+  write_each_kind(text, samples, [](const operation_metrics& kind) { return kind.cancelled(); });
+  text.begin("gyre_operation_seconds", "histogram", "Time that operations took, of a sample.");
+  write_each_kind(text, samples,
+                  [](const operation_metrics& kind) -> auto& { return kind.latency(); });
+  text.begin("gyre_operation_resumption_seconds", "histogram",
+             "Time from the end of an operation until its task ran on, of a sample.");
+  write_each_kind(text, samples,
+                  [](const operation_metrics& kind) -> auto& { return kind.resumption(); });
+}
+
 /// What each loop's backend said when the loop began: it costs a request nothing.
 void write_reports(exposition& text, const gyre::cores& cores) {
   const auto each_core = [&](auto write) {
@@ -152,7 +181,8 @@ core_sample::core_sample(const http::core& home)
       connections(home.counters),
       loop(gyre::loop::current().counters()),
       kernel(gyre::loop::current().kernel().counters()),
-      frame_allocations(gyre::frame_pool::heap_allocations()) {}
+      frame_allocations(gyre::frame_pool::heap_allocations()),
+      operations(gyre::loop::current().metrics().all()) {}
 
 gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   const auto shared = std::make_shared<gathering>(all.cores().count());
@@ -176,6 +206,7 @@ gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   }
   exposition text;
   write_counters(text, samples);
+  write_operations(text, samples);
   write_reports(text, all.cores());
   co_return std::move(text).take();
 }

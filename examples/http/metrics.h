@@ -1,9 +1,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "gyre/examples/http/counters.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/task.h"
 
 namespace http {
@@ -21,6 +23,7 @@ class core_sample {
   gyre::loop_counters loop;
   gyre::backend_counters kernel;
   std::uint64_t frame_allocations;
+  std::vector<gyre::operation_metrics> operations;
 };
 
 /// Asks each core for a sample, and writes them down in the text format of Prometheus. Called by a

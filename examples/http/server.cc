@@ -37,12 +37,12 @@ void print_stats(const core& home) {
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "core %u: %llu requests on %llu connections, %llu bytes in, %llu out; %.4f syscalls a "
-      "request, %llu turns, %llu frames from the heap\n%s",
+      "request, %llu turns, %llu frames from the heap\n%s%s",
       home.number, number(answers), number(home.counters.accepted),
       number(home.counters.received_bytes), number(home.counters.sent_bytes),
       static_cast<double>(kernel.syscalls) / static_cast<double>(answers > 0 ? answers : 1),
       number(loop.counters().turns), number(gyre::frame_pool::heap_allocations()),
-      loop.kernel().report().text().c_str());
+      loop.metrics().text().c_str(), loop.kernel().report().text().c_str());
 }
 
 void print_quirks() {

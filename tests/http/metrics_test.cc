@@ -49,6 +49,20 @@ TEST(metrics, name_the_backend_of_each_loop) {
   }
 }
 
+TEST(metrics, tell_of_each_kind_of_operation) {
+  server_without server("", {});
+  const std::string recv = label("operation", "recv");
+  (void)get(server.process->port(), "/metrics");
+  EXPECT_GE(server.process->metric("gyre_operations_started_total", recv), 2U);
+  EXPECT_GE(server.process->metric("gyre_operation_seconds_count", recv), 2U);
+  EXPECT_GE(server.process->metric("gyre_operation_seconds_bucket", recv + ",le=\"+Inf\""), 2U);
+  EXPECT_EQ(server.process->metric("gyre_operations_failed_total", recv), 0U);
+  EXPECT_EQ(server.process->metric("gyre_operations_started_total", label("operation", "nop")), 0U);
+  const std::string output = server.end();
+  EXPECT_NE(output.find("\nrecv: "), std::string::npos) << output;
+  EXPECT_NE(output.find(" started, 0 failed, "), std::string::npos) << output;
+}
+
 TEST(metrics, say_what_is_switched_off_and_why) {
   server_without server("recv,openat2,registered_ring", {"--backend", "uring"});
   const server_process& process = *server.process;
