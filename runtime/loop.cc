@@ -6,7 +6,10 @@
 
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/linked_operations.h"
+#include "gyre/runtime/loop_observer.h"
 #include "gyre/runtime/operation.h"
+#include "gyre/runtime/probes.h"
+#include "gyre/runtime/promise.h"
 
 namespace gyre {
 namespace {
@@ -89,13 +92,32 @@ void loop::post(message& message) noexcept {
   inbox_.rang();
 }
 
+inline void loop::resume(promise_base& next) {
+  probes::resume(&next.chain());
+  next.handle().resume();
+  probes::suspend(this);
+}
+
+// The observer may have been replaced, and be gone, when the coroutine returns.
+void loop::resume_observed(promise_base& next) {
+  told_ = observer_;
+  if (told_) told_->resumed(next.chain());
+  resume(next);
+  if (told_) told_->suspended();
+}
+
 // What ended at once counts too: a turn is over soon, however much each coroutine got done in it.
+template <bool Observed>
 void loop::run_ready() {
   for (int left = resumes_max; left > 0 && !ready_.empty();) {
     hops_left_ = hops_max;
     immediate_left_ = immediate_max;
     ++counters_.resumed;
-    ready_.pop().handle_.resume();
+    promise_base& next = static_cast<promise_base&>(ready_.pop());
+    if constexpr (Observed)
+      resume_observed(next);
+    else
+      resume(next);
     left -= 1 + immediate_max - immediate_left_;
     while (retired_) {
       retired* ended = std::exchange(retired_, retired_->next_retired_);
@@ -144,7 +166,10 @@ void loop::drive(const bool& done, scope& root) {
   current_loop = this;
   root_ = &root;
   while (true) {
-    run_ready();
+    if (observer_) [[unlikely]]
+      run_ready<true>();
+    else
+      run_ready<false>();
     if (done) break;
     poll();
     if (!inbox_.empty()) inbox_.deliver(counters_.messages);

@@ -17,7 +17,9 @@ namespace gyre {
 
 class descriptor_users;
 class linked_operations;
+class loop_observer;
 class operation;
+class promise_base;
 class scope;
 
 /// A task record that has ended and can be destroyed as soon as nothing runs inside its frame.
@@ -103,6 +105,16 @@ class loop {
   /// What became of its operations, kind by kind. On its thread.
   loop_metrics& metrics() noexcept { return metrics_; }
 
+  /// Tells `observer` what happens here, from the loop's next turn on; nobody where it is null. The
+  /// observer has to live until it is replaced or the loop ends. Costs nothing where there is none
+  /// but a branch where a task begins or ends, or an operation. On the loop's thread, or before it
+  /// runs.
+  void observe(loop_observer* observer) noexcept {
+    observer_ = observer;
+    told_ = nullptr;
+  }
+  loop_observer* observer() const noexcept { return observer_; }
+
   /// The scope of detached tasks while `run` runs, else null.
   scope* root() const noexcept { return root_; }
 
@@ -128,6 +140,9 @@ class loop {
   static constexpr int immediate_max = 32;
   static constexpr std::size_t timers_max = 1024;
 
+  inline void resume(promise_base& next);
+  void resume_observed(promise_base& next);
+  template <bool Observed>
   void run_ready();
   void poll();
   void poll_stuck();
@@ -145,6 +160,8 @@ class loop {
   linked_operations* links_ = nullptr;
   std::function<bool(loop&)> look_;
   std::uint64_t looked_after_ = 0;  // so many resumes
+  loop_observer* observer_ = nullptr;
+  loop_observer* told_ = nullptr;  // the one that knows what runs now
   loop_metrics metrics_;
 
   alignas(64) inbox inbox_;

@@ -3,6 +3,8 @@
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/linked_operations.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/loop_observer.h"
+#include "gyre/runtime/probes.h"
 
 namespace gyre {
 
@@ -25,7 +27,7 @@ bool operation::start(promise_base& waiter, await_location at) noexcept {
   state_ = state::in_flight;
   hold();
   loop& home = waiter.chain().home();
-  measure_start(home);
+  tell_start(home);
   if (!home.submit(*this)) return true;
   stands_for_ = 0;
   return false;
@@ -39,6 +41,9 @@ void operation::conclude(int result) noexcept {
   check(state_ == state::in_flight, "a backend completed an operation that was not in flight");
   if (result < 0 || stands_for_ != 0) [[unlikely]]
     measure_end(result);
+  probes::operation_end(this, kind_->name, result);
+  if (loop_observer* observer = waiter_->chain().home().observer()) [[unlikely]]
+    observer->operation_ended(*this, result);
   result_ = result;
   state_ = state::ended;
   let_go();
@@ -79,7 +84,7 @@ void operation::join(linked_submission& submission, promise_base& waiter) noexce
 }
 
 void operation::joined() noexcept {
-  measure_start(waiter_->chain().home());
+  tell_start(waiter_->chain().home());
 }
 
 void operation::leave_submission() noexcept {
@@ -98,6 +103,13 @@ void operation::detach() noexcept {
 
 void operation::ended_linked() noexcept {
   linked_->ended(*this);
+}
+
+void operation::tell_start(loop& home) noexcept {
+  probes::operation_start(this, kind_->name);
+  if (loop_observer* observer = home.observer()) [[unlikely]]
+    observer->operation_started(*this);
+  measure_start(home);
 }
 
 void operation::measure_start(loop& home) noexcept {

@@ -287,6 +287,7 @@ class operation : public suspension {
 
   void leave(descriptor_users* users) noexcept;
   void ended_linked() noexcept;
+  void tell_start(loop& home) noexcept;
   void measure_start(loop& home) noexcept;
   void measure_end(int result) noexcept;
   void measure_resumption() noexcept;

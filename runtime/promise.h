@@ -8,6 +8,8 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/loop_observer.h"
+#include "gyre/runtime/probes.h"
 
 namespace gyre {
 
@@ -43,6 +45,10 @@ class promise_base : public ready_node {
     check(!chain_, "a task was started twice");
     continuation_ = awaiter;
     chain_ = &chain;
+    if (awaiter) return;
+    probes::spawn(&chain);
+    if (loop_observer* observer = chain.home().observer()) [[unlikely]]
+      observer->spawned(chain);
   }
 
   /// Where control goes when this coroutine is to run now. A compiler that makes no tail call here
@@ -60,6 +66,9 @@ class promise_base : public ready_node {
   std::coroutine_handle<> finish() noexcept {
     if (continuation_) [[likely]]
       return continuation_->transfer();
+    probes::complete(chain_);
+    if (loop_observer* observer = chain_->home().observer()) [[unlikely]]
+      observer->completed(*chain_);
     chain_->finished();
     return std::noop_coroutine();
   }

@@ -10,7 +10,7 @@ packages_build() {
   command -v g++ >/dev/null || echo g++
   command -v python3 >/dev/null || echo python3
   echo libasio-dev libbenchmark-dev libboost-context-dev libcli11-dev libgmock-dev libgtest-dev
-  echo liburing-dev pkg-config relacy-dev
+  echo liburing-dev pkg-config relacy-dev systemtap-sdt-dev
   # llhttp became a library of its own after Debian 12.
   if [ -e /usr/include/llhttp.h ] || apt-cache show libllhttp-dev >/dev/null 2>&1; then
     echo libllhttp-dev
