@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "gyre/io/stall_detector.h"
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/manual_clock.h"
@@ -61,6 +62,8 @@ class cpu_binding {
 std::unique_ptr<loop> make_loop(const run_options& options, const log_hook& log) {
   std::unique_ptr<backend> kernel = make_backend(options.backend, options.uring, log);
   if (options.manual_clock) kernel = std::make_unique<manual_clock>(std::move(kernel));
+  if (options.stall_limit > options.stall_limit.zero())
+    kernel = std::make_unique<stall_detector>(std::move(kernel), options.stall_limit, options.log);
   return std::make_unique<loop>(std::move(kernel));
 }
 

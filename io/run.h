@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -30,10 +31,16 @@ class run_options {
   /// For tests on one loop: time stands still while a task can go on, and jumps to the next
   /// deadline when all wait; see `manual_clock`.
   bool manual_clock = false;
+  /// How long a task may hold its loop: each that runs on for longer, without a wait in between, is
+  /// told to `log` with how long and where, as a backtrace with the names that the program exports
+  /// (-rdynamic), and with what addr2line(1) takes. 0 doesn't look. Costs a thread for each loop
+  /// that looks twice within the limit, and the loop nothing. Takes SIGURG, where nobody else has.
+  std::chrono::nanoseconds stall_limit{0};
   /// Told once of each thing that is less than asked for; and where a loop has nothing else to do
   /// but wait for other threads, once and after 2 s, if all of its tasks wait for each other, with
   /// a list of them: see `dump_tasks`. (Not of the loops of `run_on_cores`, which wait for each
-  /// other's messages.) By default a line on standard error.
+  /// other's messages.) Of stalls by a thread of its own for each loop. By default a line on
+  /// standard error.
   log_hook log;
 };
 

@@ -1,5 +1,6 @@
 #include "gyre/runtime/loop.h"
 
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <utility>
@@ -44,6 +45,11 @@ class without_sigpipe {
   sigset_t pipe_;
   sigset_t before_;
 };
+
+// Other threads may look at it meanwhile.
+void count_one(std::uint64_t& counter) noexcept {
+  std::atomic_ref(counter).store(counter + 1, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -112,7 +118,7 @@ void loop::run_ready() {
   for (int left = resumes_max; left > 0 && !ready_.empty();) {
     hops_left_ = hops_max;
     immediate_left_ = immediate_max;
-    ++counters_.resumed;
+    count_one(counters_.resumed);
     promise_base& next = static_cast<promise_base&>(ready_.pop());
     if constexpr (Observed)
       resume_observed(next);
@@ -146,12 +152,7 @@ void loop::poll_stuck() {
   if (look_(*this)) look_ = nullptr;
 }
 
-void loop::poll() {
-  ++counters_.turns;
-  if (!ready_.empty()) {
-    backend_->poll(backend::no_wait);
-    return;
-  }
+void loop::wait() {
   const bool asleep = inbox_.fall_asleep();
   const steady_time until = asleep ? timers_.next() : backend::no_wait;
   if (until == never && may_be_stuck()) [[unlikely]]
@@ -160,11 +161,27 @@ void loop::poll() {
   if (asleep) inbox_.wake_up();
 }
 
+void loop::poll() {
+  count_one(counters_.turns);
+  set_busy(false);
+  if (ready_.empty())
+    wait();
+  else
+    backend_->poll(backend::no_wait);
+  set_busy(true);
+}
+
+std::uint64_t loop::progress() noexcept {
+  return std::atomic_ref(counters_.resumed).load(std::memory_order_relaxed) +
+         std::atomic_ref(counters_.turns).load(std::memory_order_relaxed);
+}
+
 void loop::drive(const bool& done, scope& root) {
   check(current_loop == nullptr, "run() was called inside of run(): await the task instead");
   const without_sigpipe quiet;
   current_loop = this;
   root_ = &root;
+  set_busy(true);
   while (true) {
     if (observer_) [[unlikely]]
       run_ready<true>();
@@ -181,6 +198,7 @@ void loop::drive(const bool& done, scope& root) {
       counters_.timers_fired += timers_.advance(now, timers_max);
     }
   }
+  set_busy(false);
   root_ = nullptr;
   current_loop = nullptr;
 }

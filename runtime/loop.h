@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -115,6 +116,11 @@ class loop {
   }
   loop_observer* observer() const noexcept { return observer_; }
 
+  /// Whether it runs something, and is not in its backend's hands. From any thread.
+  bool is_busy() noexcept { return std::atomic_ref(busy_).load(std::memory_order_relaxed); }
+  /// Another number each time that it has got on to something else. From any thread.
+  std::uint64_t progress() noexcept;
+
   /// The scope of detached tasks while `run` runs, else null.
   scope* root() const noexcept { return root_; }
 
@@ -145,6 +151,10 @@ class loop {
   template <bool Observed>
   void run_ready();
   void poll();
+  void wait();
+  void set_busy(bool busy) noexcept {
+    std::atomic_ref(busy_).store(busy, std::memory_order_relaxed);
+  }
   void poll_stuck();
   bool may_be_stuck() const noexcept;
 
@@ -153,9 +163,10 @@ class loop {
   int immediate_left_ = 0;
   std::uint32_t stamp_;
   retired* retired_ = nullptr;
-  std::unique_ptr<backend> backend_;
-  timer_wheel timers_;
   loop_counters counters_;
+  bool busy_ = false;
+  std::unique_ptr<backend> backend_;  // may look at those before it to its end
+  timer_wheel timers_;
   scope* root_ = nullptr;
   linked_operations* links_ = nullptr;
   std::function<bool(loop&)> look_;
