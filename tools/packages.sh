@@ -11,6 +11,8 @@ packages_build() {
   command -v python3 >/dev/null || echo python3
   echo libasio-dev libbenchmark-dev libboost-context-dev libcli11-dev libgmock-dev libgtest-dev
   echo liburing-dev pkg-config relacy-dev systemtap-sdt-dev
+  # Clients for a test of examples/kv.
+  echo redis-tools
   # llhttp became a library of its own after Debian 12.
   if [ -e /usr/include/llhttp.h ] || apt-cache show libllhttp-dev >/dev/null 2>&1; then
     echo libllhttp-dev
@@ -53,7 +55,7 @@ need() {
   if ! command -v dpkg-query >/dev/null; then
     command -v bazel >/dev/null ||
       die "this system has neither Debian's packages nor bazel; install Bazel 7 or newer," \
-        "g++ 12 or newer, python3 and llhttp"
+        "g++ 12 or newer, python3, llhttp, redis-cli and redis-benchmark"
     return 0
   fi
   missing=$(missing_of "$@")

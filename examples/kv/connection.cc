@@ -9,6 +9,7 @@
 #include "gyre/examples/kv/resp.h"
 #include "gyre/examples/kv/server.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/time.h"
 #include "gyre/runtime/with_timeout.h"
 
 namespace kv {
@@ -143,7 +144,10 @@ gyre::task<> connection::linger() {
   const gyre::steady_time deadline = gyre::saturating_add(gyre::loop::current().now(), linger_time);
   for (std::size_t bytes = 0; bytes < linger_bytes_max;) {
     input_.drop_all();
+    if (home_.stopping.is_set()) (void)stream_.shutdown_read();
+    reading_ = true;
     const auto got = co_await gyre::with_deadline(stream_.read_some(input_.free_space()), deadline);
+    reading_ = false;
     if (!got || *got == 0) co_return;
     bytes += *got;
   }

@@ -84,9 +84,10 @@ bool resp_parser::find_number(std::string_view message, std::string_view what,
   const std::string_view text = rest.substr(1, ended ? end - 1 : std::string_view::npos);
   const char* const last = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), last, number);
-  if (!ended || rest[end + 1] != '\n' || error != std::errc() || stop != last)
-    return fail("invalid " + std::string(what) + " " + quoted(text) +
-                ", expected a number and \\r\\n");
+  if (!ended || rest[end + 1] != '\n' || error != std::errc() || stop != last) {
+    fail("invalid " + std::string(what) + " " + quoted(text) + ", expected a number and \\r\\n");
+    return false;
+  }
   at_ += end + 2;
   return true;
 }

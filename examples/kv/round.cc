@@ -1,6 +1,7 @@
 #include "gyre/examples/kv/round.h"
 
 #include <string_view>
+#include <utility>
 
 #include "gyre/examples/kv/resp.h"
 
@@ -44,7 +45,8 @@ bool round::merge(std::string& output) {
 
 /// False when not all of its steps were made.
 bool round::merge_steps(const command& command, std::string& output) {
-  if (command.how == merging::array && steps_done_ == 0) resp::append_array(output, command.size);
+  if (!std::exchange(begun_, true) && command.how == merging::array)
+    resp::append_array(output, command.size);
   for (; steps_done_ < command.size; ++steps_done_) {
     const std::uint32_t shard = order_[order_done_];
     batch& from = batches_[shard];
@@ -59,6 +61,7 @@ bool round::merge_steps(const command& command, std::string& output) {
     merge_step(command, from, at, output);
   }
   steps_done_ = 0;
+  begun_ = false;
   if (command.how != merging::sum) return true;
   if (failure_.empty())
     resp::append_integer(output, sum_);

@@ -70,6 +70,7 @@ class round {
   std::vector<cursor> cursors_;
   std::size_t commands_done_ = 0;
   std::size_t steps_done_ = 0;  // of the next command
+  bool begun_ = false;          // that one
   std::size_t order_done_ = 0;
   std::size_t at_once_done_ = 0;
   std::int64_t sum_ = 0;  // of the next command

@@ -11,6 +11,7 @@
 
 #include "gyre/examples/kv/batch.h"
 #include "gyre/examples/kv/change_log.h"
+#include "gyre/examples/kv/record.h"
 #include "gyre/examples/kv/settings.h"
 #include "gyre/fs/directory.h"
 #include "gyre/runtime/auto_reset_event.h"

@@ -1,0 +1,352 @@
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include "gyre/tests/http/server_process.h"
+#include "gyre/tests/kv/client.h"
+
+namespace kv {
+namespace {
+
+/// A server on two cores, which can be started again on the same directory.
+class kv_server : public testing::TestWithParam<const char*> {
+ protected:
+  kv_server() { start(); }
+  ~kv_server() override = default;
+
+  void start(std::vector<std::string> more = {}) {
+    more.insert(more.end(),
+                {"--dir", place.path() + "/data", "--backend", GetParam(), "--cores", "2"});
+    server = std::make_unique<http::server_process>(more, "kv_server");
+    EXPECT_NE(server->port(), 0);
+  }
+  void kill_and_restart(std::vector<std::string> more = {}) {
+    server->send_signal(SIGKILL);
+    EXPECT_EQ(server->wait(), -SIGKILL);
+    start(std::move(more));
+  }
+  void expect_good_end() {
+    server->send_signal(SIGTERM);
+    EXPECT_EQ(server->wait(), 0);
+    EXPECT_EQ(server->errors(), "");
+  }
+  std::uint16_t port() const { return server->port(); }
+
+  const http::temporary_directory place;
+  std::unique_ptr<http::server_process> server;
+};
+INSTANTIATE_TEST_SUITE_P(backend, kv_server, testing::Values("uring", "epoll", "threads"));
+
+TEST_P(kv_server, answers_commands) {
+  client one(port());
+  EXPECT_EQ(one.ask({"ping"}), "+PONG\r\n");
+  EXPECT_EQ(one.ask({"GET", "a"}), "$-1\r\n");
+  EXPECT_EQ(one.ask({"SET", "a", "1"}), "+OK\r\n");
+  EXPECT_EQ(one.ask({"SET", "a", "2", "NX"}), "$-1\r\n");
+  EXPECT_EQ(one.ask({"SET", "b", "2", "XX"}), "$-1\r\n");
+  EXPECT_EQ(one.ask({"GET", "a"}), bulk("1"));
+  EXPECT_EQ(one.ask({"INCR", "a"}), ":2\r\n");
+  EXPECT_EQ(one.ask({"INCR", "new"}), ":1\r\n");
+  EXPECT_EQ(one.ask({"INCRBY", "new", "-5"}), ":-4\r\n");
+  EXPECT_EQ(one.ask({"SET", "text", std::string("x\0\r\n", 4)}), "+OK\r\n");
+  EXPECT_EQ(one.ask({"MGET", "a", "none", "text"}),
+            "*3\r\n" + bulk("2") + "$-1\r\n" + bulk(std::string_view("x\0\r\n", 4)));
+  EXPECT_EQ(one.ask({"EXISTS", "a", "none", "a"}), ":2\r\n");
+  EXPECT_EQ(one.ask({"DBSIZE"}), ":3\r\n");
+  EXPECT_EQ(one.ask({"DEL", "a", "none", "new", "a"}), ":2\r\n");
+  EXPECT_EQ(one.ask({"GET", "a"}), "$-1\r\n");
+  const std::string info = one.ask({"INFO"});
+  EXPECT_NE(info.find("\r\nbackend:" + std::string(GetParam()) + "\r\n"), std::string::npos)
+      << info;
+  EXPECT_NE(info.find("\r\nconnected_clients:1\r\n"), std::string::npos) << info;
+  EXPECT_NE(info.find("\r\nshard1:core=1,keys="), std::string::npos) << info;
+  EXPECT_NE(info.find("\r\ndb0:keys=1,expires=0\r\n"), std::string::npos) << info;
+  EXPECT_EQ(one.ask({"QUIT"}), "+OK\r\n");
+  EXPECT_EQ(one.receive(), "");
+  expect_good_end();
+}
+
+TEST_P(kv_server, says_what_is_wrong_with_a_command_and_goes_on) {
+  client one(port());
+  one.ask({"SET", "text", "x"});
+  EXPECT_EQ(one.ask({"NO\r\nSUCH"}), "-ERR unknown command 'NO??SUCH'\r\n");
+  EXPECT_EQ(one.ask({"GET"}), "-ERR wrong number of arguments for 'GET'\r\n");
+  EXPECT_EQ(one.ask({"INCR", "text"}), "-ERR value is not an integer or out of range\r\n");
+  one.ask({"SET", "most", "9223372036854775807"});
+  EXPECT_EQ(one.ask({"INCR", "most"}), "-ERR increment or decrement would overflow\r\n");
+  EXPECT_EQ(one.ask({"SET", "a", "b", "NX", "XX"}), "-ERR syntax error\r\n");
+  EXPECT_EQ(one.ask({"SET", "a", "b", "EX", "0"}), "-ERR invalid expire time in 'set' command\r\n");
+  EXPECT_EQ(one.ask({"EXPIRE", "text", "9223372036854775807"}),
+            "-ERR invalid expire time in 'expire' command\r\n");
+  EXPECT_EQ(one.ask({"EXPIRE", "text", "soon"}),
+            "-ERR value is not an integer or out of range\r\n");
+  EXPECT_EQ(one.ask({"HELLO", "3"}), "-NOPROTO unsupported protocol version, expected 2\r\n");
+  EXPECT_EQ(one.ask({"GET", "text"}), bulk("x"));
+  // What can't be understood ends the connection, after what came before it was answered.
+  one.send("PING\r\n*1\r\n+PING\r\nPING\r\n");
+  EXPECT_EQ(one.receive(), "+PONG\r\n");
+  EXPECT_EQ(one.receive(), "-ERR Protocol error: expected '$', got '+'\r\n");
+  EXPECT_EQ(one.receive(), "");
+  expect_good_end();
+}
+
+TEST_P(kv_server, answers_a_pipeline_in_its_order_whatever_shards_it_is_for) {
+  client one(port());
+  std::string sent;
+  std::string expected;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string key = "key" + std::to_string(i % 50);
+    const std::string number = std::to_string(i);
+    sent += command({"SET", key, number}) + "PING\r\n" + command({"GET", key}) +
+            command({"MGET", key, "none", key}) + command({"DEL", key, "none"});
+    expected += "+OK\r\n+PONG\r\n" + bulk(number) + "*3\r\n" + bulk(number) + "$-1\r\n" +
+                bulk(number) + ":1\r\n";
+  }
+  one.send(sent);
+  one.half_close();
+  std::string received;
+  for (std::string reply = one.receive(); !reply.empty(); reply = one.receive()) received += reply;
+  EXPECT_TRUE(received == expected);
+  expect_good_end();
+}
+
+TEST_P(kv_server, takes_large_values_and_gives_more_than_it_holds_at_a_time) {
+  client one(port());
+  const std::string value = http::pattern(1 << 20);
+  std::vector<std::string> all = {"MGET"};
+  for (int i = 0; i < 6; ++i) {
+    all.push_back("large" + std::to_string(i));
+    EXPECT_EQ(one.ask({"SET", all.back(), value}), "+OK\r\n");
+  }
+  std::string expected = "*6\r\n";
+  for (int i = 0; i < 6; ++i) expected += bulk(value);
+  one.send(command(all) + command(all) + "PING\r\n");
+  EXPECT_TRUE(one.receive() == expected);
+  EXPECT_TRUE(one.receive() == expected);
+  EXPECT_EQ(one.receive(), "+PONG\r\n");
+  EXPECT_EQ(one.ask({"SET", "a", value + "x"}),
+            "-ERR Protocol error: invalid bulk length 1048577, expected 0 to 1048576\r\n");
+  expect_good_end();
+}
+
+TEST_P(kv_server, keys_end_at_their_time_also_after_a_crash) {
+  client before(port());
+  before.ask({"SET", "short", "1", "PX", "40"});
+  before.ask({"SET", "long", "1"});
+  EXPECT_EQ(before.ask({"TTL", "long"}), ":-1\r\n");
+  EXPECT_EQ(before.ask({"EXPIRE", "long", "1450"}), ":1\r\n");
+  EXPECT_EQ(before.ask({"EXPIRE", "none", "1000"}), ":0\r\n");
+  before.ask({"INCR", "long"});  // keeps it
+  before.ask({"SET", "kept", "1", "EX", "1000"});
+  EXPECT_EQ(before.ask({"PERSIST", "kept"}), ":1\r\n");
+  before.ask({"SET", "past", "1"});
+  EXPECT_EQ(before.ask({"EXPIRE", "past", "-1"}), ":1\r\n");
+  while (before.ask({"GET", "short"}) != "$-1\r\n") continue;
+  EXPECT_EQ(before.ask({"TTL", "short"}), ":-2\r\n");
+  kill_and_restart();
+  client after(port());
+  EXPECT_EQ(after.ask({"MGET", "short", "past", "long", "kept"}),
+            "*4\r\n$-1\r\n$-1\r\n" + bulk("2") + bulk("1"));
+  EXPECT_EQ(after.ask({"TTL", "long"}).substr(0, 3), ":14");
+  EXPECT_EQ(after.ask({"TTL", "kept"}), ":-1\r\n");
+  expect_good_end();
+}
+
+/// What one client of a server that is going to be killed was told.
+class writer {
+ public:
+  explicit writer(std::string name) : name_(std::move(name)) {}
+
+  void send(client& to, int count) {
+    std::string sent;
+    for (int i = 0; i < count; ++i) {
+      const std::string number = std::to_string(sent_++);
+      sent += command({"SET", name_ + number, number}) + command({"INCR", name_});
+    }
+    to.send(sent);
+  }
+  /// False when no more replies come.
+  bool hear(client& from) {
+    if (from.receive() != "+OK\r\n") return false;
+    ++set_;
+    if (!from.receive().starts_with(":")) return false;
+    ++incremented_;
+    return true;
+  }
+  /// Whether a server that was started again has it all.
+  void expect_all(client& restarted) {
+    for (int i = 0; i < set_; ++i) restarted.send(command({"GET", name_ + std::to_string(i)}));
+    for (int i = 0; i < set_; ++i)
+      ASSERT_EQ(restarted.receive(), bulk(std::to_string(i)))
+          << name_ << " lost " << i << " of " << set_;
+    const std::string counter = restarted.ask({"INCRBY", name_, "0"});
+    const int count = std::stoi(counter.substr(1));
+    EXPECT_GE(count, incremented_);
+    EXPECT_LE(count, sent_);
+    // From here on with what is there.
+    incremented_ = sent_ = set_ = count;
+    restarted.send(command({"DEL", name_ + std::to_string(sent_)}));
+    restarted.receive();
+  }
+
+ private:
+  const std::string name_;
+  int sent_ = 0;
+  int set_ = 0;
+  int incremented_ = 0;
+};
+
+TEST_P(kv_server, has_all_that_it_replied_to_after_kill_9) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 4; ++round) {
+    writer one("one" + std::to_string(round) + "-");
+    writer two("two" + std::to_string(round) + "-");
+    {
+      client first(port());
+      client second(port());
+      one.send(first, 500);
+      two.send(second, 500);
+      for (auto heard = random() % 400; heard > 0; --heard) ASSERT_TRUE(one.hear(first));
+      server->send_signal(SIGKILL);
+      // What has been replied to by now counts as well.
+      while (one.hear(first)) continue;
+      while (two.hear(second)) continue;
+    }
+    EXPECT_EQ(server->wait(), -SIGKILL);
+    start({"--compact-min", "20000"});
+    client restarted(port());
+    one.expect_all(restarted);
+    two.expect_all(restarted);
+  }
+}
+
+TEST_P(kv_server, a_log_does_not_outgrow_what_is_in_it) {
+  kill_and_restart({"--compact-min", "4096"});
+  client one(port());
+  std::string sent;
+  for (int i = 0; i < 2000; ++i)
+    sent += command({"SET", "key" + std::to_string(i % 7), "v" + std::to_string(i)});
+  for (int again = 0; again < 3; ++again) {
+    one.send(sent);
+    for (int i = 0; i < 2000; ++i) ASSERT_EQ(one.receive(), "+OK\r\n");
+  }
+  const auto size = [&] {
+    return std::filesystem::file_size(place.path() + "/data/0.log") +
+           std::filesystem::file_size(place.path() + "/data/1.log");
+  };
+  // Compaction goes on beside: each write may be the one that makes it begin.
+  while (size() > 16'384) ASSERT_EQ(one.ask({"SET", "key0", "v1995"}), "+OK\r\n");
+  kill_and_restart();
+  client after(port());
+  EXPECT_EQ(after.ask({"DBSIZE"}), ":7\r\n");
+  EXPECT_EQ(after.ask({"GET", "key0"}), bulk("v1995"));
+  EXPECT_EQ(after.ask({"GET", "key6"}), bulk("v1994"));
+  expect_good_end();
+}
+
+TEST_P(kv_server, a_write_that_fails_is_the_last_one_until_it_is_started_again) {
+  server->send_signal(SIGTERM);
+  server->wait();
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small = {4096, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  start({"--shards", "0"});
+  setrlimit(RLIMIT_FSIZE, &before);
+  client one(port());
+  std::string kept;
+  std::string reply = "+OK\r\n";
+  for (int i = 0; i < 200; ++i) {
+    const std::string value = std::string(100, 'x') + std::to_string(i);
+    reply = one.ask({"SET", "kept", value});
+    if (reply != "+OK\r\n") break;
+    kept = value;
+  }
+  const std::string refused = reply;
+  EXPECT_NE(refused.find("write: File too large, errno 27"), std::string::npos) << refused;
+  EXPECT_EQ(one.ask({"SET", "kept", "2"}), refused);
+  EXPECT_EQ(one.ask({"DEL", "kept"}), refused);
+  EXPECT_EQ(one.ask({"GET", "kept"}), refused) << "nobody knows what it is";
+  EXPECT_EQ(one.ask({"GET", "none"}), "$-1\r\n");
+  EXPECT_NE(one.ask({"INFO"}).find("log=IOERR"), std::string::npos);
+  server->send_signal(SIGTERM);
+  EXPECT_EQ(server->wait(), 0);
+  start();
+  client after(port());
+  EXPECT_EQ(after.ask({"GET", "kept"}), bulk(kept));
+  EXPECT_EQ(after.ask({"SET", "kept", "2"}), "+OK\r\n");
+}
+
+TEST_P(kv_server, finishes_what_has_come_when_it_is_asked_to_end) {
+  client one(port());
+  std::string sent;
+  for (int i = 0; i < 500; ++i) sent += command({"INCR", "counter" + std::to_string(i % 9)});
+  one.send(sent + command({"GET", "half"}).substr(0, 9));
+  EXPECT_EQ(one.receive(), ":1\r\n");
+  server->send_signal(SIGTERM);
+  int replies = 1;
+  while (one.receive().starts_with(":")) ++replies;
+  EXPECT_EQ(replies, 500);
+  EXPECT_EQ(server->wait(), 0);
+  EXPECT_EQ(server->errors(), "");
+  start({"--stats"});
+  client after(port());
+  EXPECT_EQ(after.ask({"GET", "counter0"}), bulk("56"));
+  server->send_signal(SIGTERM);
+  EXPECT_EQ(server->wait(), 0);
+  EXPECT_NE(server->output().find("shard 1: "), std::string::npos) << server->output();
+}
+
+/// The only line of a server that must not start.
+std::string complaint(std::vector<std::string> options) {
+  http::server_process server(std::move(options), "kv_server");
+  EXPECT_EQ(server.port(), 0);
+  EXPECT_GT(server.wait(), 0);
+  const std::string line = server.errors();
+  EXPECT_TRUE(line.starts_with("kv_server: ")) << line;
+  EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
+  return line;
+}
+
+TEST(starting, says_what_it_can_not_work_with) {
+  const http::temporary_directory place;
+  const auto refuses = [&](const std::string& directory, const std::string& part,
+                           std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--dir", directory});
+    const std::string line = complaint(std::move(more));
+    EXPECT_NE(line.find(part), std::string::npos) << line;
+  };
+  refuses(place.path() + "/none/data", "/none/data\", which has no parent");
+  refuses(place.write("file", ""), "/file\", which can't be opened: Not a directory");
+  const std::string data = place.path() + "/data/";
+  {
+    http::server_process first({"--dir", data, "--cores", "2"}, "kv_server");
+    client one(first.port());
+    for (int i = 0; i < 100; ++i) one.ask({"SET", std::to_string(i), "value"});
+    refuses(data, "which another kv_server uses");
+  }
+  refuses(data, "has 2: expected that number, or none", {"--shards", "3"});
+  {
+    // The number of shards stays, whatever the number of cores.
+    http::server_process other({"--dir", data, "--cores", "3"}, "kv_server");
+    client one(other.port());
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(one.ask({"GET", std::to_string(i)}), bulk("value"));
+  }
+  std::filesystem::resize_file(data + "1.log", 3);
+  refuses(data, "the log \"1.log\" is none of this server");
+  std::filesystem::remove(data + "1.log");
+  refuses(data, "the log \"1.log\" can't be opened: No such file");
+}
+
+}  // namespace
+}  // namespace kv
