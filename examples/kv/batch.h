@@ -52,9 +52,12 @@ class batch {
   /// Whether there are steps to be made, and room for their replies.
   bool goes_on() const noexcept { return done < steps.size() && replies.size() < replies_max; }
 
+  /// Keeps memory for the next round, unless this one was unusual: there may be many connections.
   void clear() noexcept {
     steps.clear();
     replies.clear();
+    if (steps.capacity() > 512) steps = std::vector<step>();
+    if (replies.capacity() > (64 << 10)) replies = std::string();
     done = 0;
   }
 };

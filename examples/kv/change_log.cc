@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -70,6 +69,8 @@ gyre::task<> change_log::create(gyre::directory& place, std::string name, std::u
 
 gyre::task<> change_log::open(std::uint32_t shard, std::uint32_t shards,
                               const std::function<void(const record&)>& replay) {
+  // Of a server that was killed while it wrote the log anew.
+  (void)co_await place_.remove_beneath(name_ + ".new");
   auto opened = co_await place_.open_beneath(name_, O_RDWR);
   if (!opened) refuse(name_, "can't be opened", opened.error());
   file_.emplace(*std::move(opened));
@@ -119,11 +120,6 @@ gyre::task<> change_log::settle_end(record_reader& reader) {
       refuse(name_, "is damaged at offset " + std::to_string(end) +
                         ": expected a record, since good ones follow that were written later");
     counters_.cut_bytes = size_ - end;
-    std::fprintf(stderr,
-                 "kv_server: %s: cut %llu bytes off at offset %llu, of a group that was not "
-                 "written to its end\n",
-                 name_.c_str(), static_cast<unsigned long long>(size_ - end),
-                 static_cast<unsigned long long>(end));
     const auto cut = co_await file_->truncate(end);
     if (!cut) refuse(name_, "can't be cut", cut.error());
     size_ = end;

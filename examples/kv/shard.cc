@@ -37,6 +37,13 @@ shard::shard(unsigned number, const settings& settings, gyre::directory& place)
 
 gyre::task<> shard::open(unsigned count) {
   co_await log_.open(number_, count, [this](const record& change) { replay(change); });
+  const std::uint64_t cut = log_.counters().cut_bytes;
+  if (cut > 0)
+    std::fprintf(stderr,
+                 "kv_server: %s: cut %llu bytes off at offset %llu, of a group that was not "
+                 "written to its end\n",
+                 log_name(number_).c_str(), static_cast<unsigned long long>(cut),
+                 static_cast<unsigned long long>(log_.size()));
 }
 
 void shard::replay(const record& change) {

@@ -216,6 +216,14 @@ TEST(change_log, says_that_a_file_is_none) {
       << log.refusal();
 }
 
+TEST(change_log, removes_what_was_being_written_anew) {
+  const log_file log;
+  log.open(three_groups);
+  std::ofstream(log.path() + ".new") << "half of it";
+  EXPECT_EQ(log.open(), all_changes);
+  EXPECT_FALSE(std::filesystem::exists(log.path() + ".new"));
+}
+
 TEST(change_log, is_written_anew_without_what_is_dead) {
   const log_file log;
   log.open({{set("a", "1"), set("a", "2")}, {set("b", "1"), removal("b"), set("c", "3")}});
