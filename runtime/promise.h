@@ -24,6 +24,7 @@ class promise_base : public ready_node {
   const await_location& awaits_at() const noexcept { return awaits_at_; }
   /// For awaiters that are no `suspension`.
   void set_awaits_at(await_location at) noexcept { awaits_at_ = at; }
+  bool is_started() const noexcept { return chain_ != nullptr; }
 
   /// Makes this coroutine, which has not started, part of the chain of `awaiter`.
   void join_chain(promise_base& awaiter, await_location at) noexcept {

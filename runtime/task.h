@@ -9,6 +9,7 @@
 
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/promise.h"
+#include "gyre/runtime/ready_queue.h"
 
 namespace gyre {
 
@@ -61,12 +62,27 @@ class task_promise final : public task_promise_value<T> {
   task<T> get_return_object() noexcept;
 };
 
+/// Those that come to be dropped while another one is destroyed on this thread.
+inline constinit thread_local ready_queue* dropped = nullptr;
+
+/// Destroys a coroutine that was not started. It may keep another one as a parameter, which keeps a
+/// third, and so on: they are destroyed one after the other, not one inside of the other.
+inline void drop(promise_base& coroutine) noexcept {
+  if (dropped) return dropped->push(coroutine);
+  ready_queue due;
+  dropped = &due;
+  due.push(coroutine);
+  while (!due.empty()) static_cast<promise_base&>(due.pop()).handle().destroy();
+  dropped = nullptr;
+}
+
 }  // namespace detail
 
 /// A lazy coroutine: it starts when it is awaited, on the loop of its awaiter, and its awaiter goes
 /// on when it has finished, with what it returned or threw. It must be awaited or given to a scope;
-/// a task that was not started may be dropped. Cancellation comes down to it from its awaiter by
-/// itself: the operation that it waits for then ends with `operation_canceled`.
+/// a task that was not started may be dropped. Its frame, with its parameters, is gone at the end
+/// of the expression that awaited it. Cancellation comes down to it from its awaiter by itself: the
+/// operation that it waits for then ends with `operation_canceled`.
 ///
 ///     gyre::task<std::size_t> copy_once(gyre::tcp_stream& from, gyre::tcp_stream& to);
 ///     …
@@ -89,12 +105,21 @@ class [[nodiscard]] task {
     return *this;
   }
   ~task() {
-    if (frame_) frame_.destroy();
+    if (!frame_) return;
+    if (frame_.promise().is_started())
+      frame_.destroy();
+    else
+      detail::drop(frame_.promise());
   }
 
-  class awaiter {
+  /// Owns the coroutine, so that it is gone when it has been awaited, wherever the task is kept.
+  class [[nodiscard]] awaiter {
    public:
     explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    awaiter(const awaiter&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
+    ~awaiter() { frame_.destroy(); }
+
     bool await_ready() const noexcept { return false; }
     template <gyre_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
@@ -110,8 +135,9 @@ class [[nodiscard]] task {
 
   /// Starts the task and gives what it returns.
   awaiter operator co_await() && noexcept {
-    check(static_cast<bool>(frame_), "an empty task was awaited");
-    return awaiter(frame_);
+    check(static_cast<bool>(frame_),
+          "an empty task was awaited: it was moved from, or awaited before");
+    return awaiter(std::exchange(frame_, nullptr));
   }
 
   /// For those who start a task by other means than awaiting it: its coroutine, not started yet.

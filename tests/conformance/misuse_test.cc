@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <concepts>
-#include <optional>
 
 #include "gyre/io/descriptor.h"
 #include "gyre/io/direct_descriptor.h"
@@ -29,31 +28,27 @@ task<> sleep_long() {
 task<> wait_for(event& awaited) {
   (void)co_await awaited.wait();
 }
-task<> await_kept(std::optional<task<>>& kept) {
-  co_await *std::move(kept);
+/// Destroys the coroutine of `waiting` from outside, once it waits.
+task<> destroy_in_the_middle(task<> waiting) {
+  co_await with_scope([&](scope& children) -> task<> {
+    const auto coroutine = waiting.coroutine().handle();
+    children.spawn(std::move(waiting));
+    co_await yield();
+    coroutine.destroy();
+  });
 }
 
 GYRE_TEST_THAT_DIES(misuse, destroying_a_task_that_sleeps, "destroyed while it waited") {
-  std::optional<task<>> kept(sleep_long());
-  co_await with_scope([&](scope& children) -> task<> {
-    children.spawn(await_kept(kept));
-    co_await yield();
-    kept.reset();
-  });
+  co_await destroy_in_the_middle(sleep_long());
 }
 
 GYRE_TEST_THAT_DIES(misuse, destroying_a_task_that_waits_for_an_event,
                     "destroyed while it waited") {
   event never_set;
-  std::optional<task<>> kept(wait_for(never_set));
-  co_await with_scope([&](scope& children) -> task<> {
-    children.spawn(await_kept(kept));
-    co_await yield();
-    kept.reset();
-  });
+  co_await destroy_in_the_middle(wait_for(never_set));
 }
 
-GYRE_TEST_THAT_DIES(misuse, awaiting_a_task_twice, "started twice") {
+GYRE_TEST_THAT_DIES(misuse, awaiting_a_task_twice, "awaited before") {
   task<> slept = sleep_long();
   co_await with_scope([&](scope& children) -> task<> {
     children.spawn([&]() -> task<> { co_await std::move(slept); });

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/sleep.h"
@@ -35,6 +36,16 @@ task<std::int64_t> depth_with_a_wait(std::int64_t left) {
 task<> fail_at_depth(std::int64_t left) {
   if (left == 0) throw std::runtime_error("at the bottom");
   co_await fail_at_depth(left - 1);
+}
+
+/// A task that keeps a task, and so on.
+task<std::int64_t> kept_tasks(int depth) {
+  task<std::int64_t> outermost = []() -> task<std::int64_t> { co_return 0; }();
+  for (int i = 0; i < depth; ++i)
+    outermost = [](task<std::int64_t> inner) -> task<std::int64_t> {
+      co_return co_await std::move(inner) + 1;
+    }(std::move(outermost));
+  return outermost;
 }
 
 TEST(task_depth, a_million_awaits_one_after_the_other) {
@@ -71,6 +82,23 @@ TEST(task_depth, a_million_tasks_that_await_each_other) {
   EXPECT_EQ(world.run(depth(million)), million);
   EXPECT_EQ(world.run(depth_with_a_wait(million)), million);
   EXPECT_EQ(frame_pool::live(), before);
+}
+
+// The destructor of each destroys the one that it keeps.
+TEST(task_depth, a_million_tasks_that_keep_each_other_are_awaited) {
+  const auto frames = frame_pool::live();
+  fake_world world;
+  EXPECT_EQ(world.run(kept_tasks(million)), million);
+  EXPECT_EQ(frame_pool::live(), frames);
+}
+
+TEST(task_depth, a_million_tasks_that_keep_each_other_are_dropped) {
+  const auto frames = frame_pool::live();
+  {
+    const task<std::int64_t> never_awaited = kept_tasks(million);
+    EXPECT_GT(frame_pool::live(), frames + million);
+  }
+  EXPECT_EQ(frame_pool::live(), frames);
 }
 
 TEST(task_depth, an_exception_through_a_hundred_thousand_tasks) {

@@ -262,7 +262,7 @@ TEST(task_death, awaiting_a_task_twice_ends_the_process) {
           co_await std::move(work);
         }));
       },
-      "a task was started twice");
+      "it was moved from, or awaited before");
 }
 
 TEST(task_death, destroying_a_task_in_the_middle_of_an_operation_ends_the_process) {
