@@ -91,8 +91,8 @@ class cores {
   ///     });
   template <class Function>
     requires std::is_invocable_v<Function&>
-  submit_to_awaiter<Function> submit_to(unsigned core, Function function) {
-    return submit_to_awaiter<Function>(at(core), std::move(function));
+  submit_to_awaiter<Function> submit_to(unsigned core, Function&& function) {
+    return gyre::submit_to(at(core), std::forward<Function>(function));
   }
 
  protected:

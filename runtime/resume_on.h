@@ -175,6 +175,16 @@ inline task<void> travel_along(task<void> work) {
   co_await travel(std::move(work));
 }
 
+/// Spawns a task where it is called.
+class spawning {
+ public:
+  explicit spawning(task<void> work) noexcept : work_(std::move(work)) {}
+  void operator()() { spawn(std::move(work_)); }
+
+ private:
+  task<void> work_;
+};
+
 }  // namespace detail
 
 /// Spawns `work` into the root scope of the loop `target`, as `spawn` does here, and gives success
@@ -184,10 +194,8 @@ inline task<void> travel_along(task<void> work) {
 ///
 /// The frame of `work` goes back to the pool of another thread than it came from. Where that is
 /// done often, let the other loop make the task: `submit_to(target, [] { gyre::spawn(work()); })`.
-inline auto spawn_on(loop& target, task<void> work) {
-  return submit_to(target, [spawned = detail::travel_along(std::move(work))]() mutable {
-    spawn(std::move(spawned));
-  });
+inline submit_to_awaiter<detail::spawning> spawn_on(loop& target, task<void> work) {
+  return {target, detail::spawning(detail::travel_along(std::move(work)))};
 }
 
 }  // namespace gyre

@@ -3,19 +3,17 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
-#include <exception>
 #include <optional>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "gyre/runtime/await_chain.h"
 #include "gyre/runtime/awaitable.h"
+#include "gyre/runtime/call_outcome.h"
 #include "gyre/runtime/inbox.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/promise.h"
-#include "gyre/runtime/result.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/task.h"
 
@@ -111,22 +109,9 @@ class called_value<task<T>> {
   using type = T;
 };
 
-template <class T>
-class as_result {
- public:
-  using type = result<T>;
-};
-template <class T>
-class as_result<result<T>> {
- public:
-  using type = result<T>;
-};
-
-/// The value of a function that is called on another loop, and what awaiting it gives.
+/// What a function gives that is called on another loop, once its task was awaited.
 template <class Function>
 using submitted_value = typename called_value<std::invoke_result_t<Function&>>::type;
-template <class Function>
-using submitted_result = typename as_result<submitted_value<Function>>::type;
 
 }  // namespace detail
 
@@ -135,16 +120,14 @@ template <class Function>
 class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
   using called = std::invoke_result_t<Function&>;
   using value = detail::submitted_value<Function>;
-  using answer = detail::submitted_result<Function>;
+  using outcome = detail::call_outcome<value>;
+  using answer = typename outcome::answer;
   static constexpr bool calls_task = detail::is_task<called>;
-  static_assert(!std::is_reference_v<value>,
-                "what is called on another loop returns a value: a reference would be used here "
-                "while its loop goes on");
 
  public:
-  submit_to_awaiter(loop& target,
-                    Function function) noexcept(std::is_nothrow_move_constructible_v<Function>)
-      : crossing(target, calls_task), function_(std::move(function)) {}
+  submit_to_awaiter(loop& target, Function&& function) noexcept(
+      std::is_nothrow_constructible_v<Function, Function&&>)
+      : crossing(target, calls_task), function_(std::forward<Function>(function)) {}
 
   using crossing::await_ready;
   template <gyre_promise Promise>
@@ -170,34 +153,27 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
     if constexpr (calls_task) {
       if (here_) return take_here();
     }
-    if (outcome_.index() == failed) std::rethrow_exception(std::get<failed>(std::move(outcome_)));
-    if (outcome_.index() == nothing) return std::errc::operation_canceled;
-    return std::get<given>(std::move(outcome_));
+    return outcome_.take();
   }
 
  private:
-  enum : std::size_t { nothing, given, failed };  // in outcome_
-
   void call() override {
     if constexpr (calls_task)
       begin(run_there());
     else
       call_here();
   }
-  void fail() noexcept override { outcome_.template emplace<failed>(std::current_exception()); }
+  void fail() noexcept override { outcome_.threw(); }
 
   void call_here() noexcept {
-    try {
-      if constexpr (calls_task) {
+    if constexpr (calls_task) {
+      try {
         here_.emplace(function_());
-      } else if constexpr (std::is_void_v<value>) {
-        function_();
-        outcome_.template emplace<given>();
-      } else {
-        outcome_.template emplace<given>(function_());
+      } catch (...) {
+        fail();
       }
-    } catch (...) {
-      fail();
+    } else {
+      outcome_.call(function_);
     }
   }
 
@@ -208,9 +184,9 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
     try {
       if constexpr (std::is_void_v<value>) {
         co_await function_();
-        outcome_.template emplace<given>();
+        outcome_.returned();
       } else {
-        outcome_.template emplace<given>(co_await function_());
+        outcome_.returned(co_await function_());
       }
     } catch (...) {
       fail();
@@ -229,17 +205,22 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
   }
 
   Function function_;
-  std::variant<std::monostate, answer, std::exception_ptr> outcome_;
+  outcome outcome_;
   std::conditional_t<calls_task, std::optional<called>, std::monostate> here_;
 };
 
 /// Calls `function()` on the thread of `target`, and gives what it gives: a `result<T>` as it is,
 /// anything else as `result<T>`. It may return a task, which is awaited there, as a child of that
-/// loop's root scope. Its exceptions come out here. `function` and what it owns are kept until
-/// then, and destroyed on this thread; so is its value, which should belong to no loop.
+/// loop's root scope. Its exceptions come out here, and its value should belong to no loop.
 ///
 ///     const result<std::size_t> length =
 ///         co_await gyre::submit_to(other, [&] { return table.erase(key); });
+///
+/// A function that owns something has to be a variable, which is referred to until the call has
+/// ended; a temporary is kept:
+///
+///     auto adopt = [stream = std::move(stream)]() mutable { gyre::spawn(serve(std::move(stream)));
+///     }; const result<void> adopted = co_await gyre::submit_to(other, adopt);
 ///
 /// `operation_canceled` where `function` was not called: the awaiting task was asked to stop
 /// before it was, or the main task of `target` has ended (its `run`, or its core, is about to).
@@ -253,8 +234,10 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
 /// run, or be destroyed, before an answer can come.
 template <class Function>
   requires std::is_invocable_v<Function&>
-submit_to_awaiter<Function> submit_to(loop& target, Function function) {
-  return submit_to_awaiter<Function>(target, std::move(function));
+submit_to_awaiter<Function> submit_to(loop& target, Function&& function) {
+  static_assert(detail::is_safe_to_keep<Function>,
+                "submit_to() was given a temporary that owns something: make it a variable");
+  return submit_to_awaiter<Function>(target, std::forward<Function>(function));
 }
 
 }  // namespace gyre

@@ -30,10 +30,9 @@ using namespace std::chrono_literals;
 class traced {
  public:
   explicit traced(std::thread::id& destroyed_on) : destroyed_on_(&destroyed_on) {}
-  traced(traced&& other) noexcept : destroyed_on_(std::exchange(other.destroyed_on_, nullptr)) {}
-  ~traced() {
-    if (destroyed_on_) *destroyed_on_ = std::this_thread::get_id();
-  }
+  traced(const traced&) = delete;
+  traced& operator=(const traced&) = delete;
+  ~traced() { *destroyed_on_ = std::this_thread::get_id(); }
 
  private:
   std::thread::id* destroyed_on_;
@@ -122,19 +121,19 @@ TEST(submit_to, on_its_own_loop_is_a_plain_call) {
   EXPECT_EQ(world.home.counters().messages, 0U);
 }
 
-TEST(submit_to, keeps_the_function_until_the_call_has_ended) {
+TEST(submit_to, destroys_what_was_called_on_the_other_thread_and_keeps_the_function) {
   run_beside([](loop& other) -> task<> {
-    std::thread::id function_gone;
     std::thread::id frame_gone;
-    const auto there = co_await submit_to(
-        other, [kept = traced(function_gone), &function_gone, &frame_gone]() -> task<int> {
-          const traced local(frame_gone);
-          for (int i = 0; i < 5; ++i) co_await yield();
-          EXPECT_EQ(function_gone, std::thread::id());
-          co_return 1;
-        });
-    EXPECT_TRUE(there);
-    EXPECT_EQ(function_gone, std::this_thread::get_id());
+    auto owner = std::make_unique<int>(1);
+    auto function = [owner = std::move(owner),
+                     &frame_gone]() mutable -> task<std::unique_ptr<int>> {
+      const traced local(frame_gone);
+      for (int i = 0; i < 5; ++i) co_await yield();
+      EXPECT_EQ(*owner, 1);
+      co_return std::move(owner);
+    };
+    const auto there = co_await submit_to(other, function);
+    EXPECT_EQ(*there.value(), 1);
     EXPECT_NE(frame_gone, std::this_thread::get_id());
     EXPECT_NE(frame_gone, std::thread::id());
   });
