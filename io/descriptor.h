@@ -11,7 +11,7 @@ namespace gyre {
 
 /// Owns one file descriptor; sockets, files and pipes are built on it. Move-only. It must neither
 /// be moved nor destroyed while an operation on it is in flight; `close` ends those first. Belongs
-/// to one loop while it is in use.
+/// to one loop while it is in use; one that is not may be moved to another, as by `submit_to`.
 class descriptor {
  public:
   descriptor() noexcept = default;

@@ -55,7 +55,9 @@ class listen_options {
 
   /// Connections that may wait to be accepted; the kernel's limit is net.core.somaxconn.
   int backlog = 4096;
-  /// SO_REUSEPORT: several listeners share the port, and the kernel spreads connections over them.
+  /// SO_REUSEPORT: several listeners share the port, and the kernel spreads connections over them
+  /// by their addresses, however much the loops have to do. The other way is one listener, whose
+  /// loop hands accepted streams over: see `tcp_listener::accept`.
   bool reuse_port = false;
   /// For v6 addresses: whether to leave v4 connections to others.
   bool only_v6 = true;
@@ -83,6 +85,16 @@ class tcp_listener {
   /// The next connection. One that came before a stop is delivered. Errors that concern only the
   /// connection that failed (`connection_aborted`, …) or that pass (`too_many_files_open`) leave
   /// the listener good: see accept(2) and `advise_accept`.
+  ///
+  /// A stream belongs to the loop that accepted it, but may be moved to another while nothing is in
+  /// flight on it; best before it is used:
+  ///
+  ///     auto adopt = [stream = *std::move(accepted)]() mutable {
+  ///       gyre::spawn(serve(std::move(stream)));
+  ///     };
+  ///     const gyre::result<void> adopted = co_await cores.submit_to(core, adopt);
+  ///
+  /// Where that core has ended the stream is still in `adopt`.
   accept_stream accept() noexcept { return accept_stream(socket_); }
 
   result<endpoint> local() const noexcept;
