@@ -226,7 +226,7 @@ int connect::connect_local() noexcept {
   return answer;
 }
 int connect::perform() noexcept {
-  if (is_local(address_, size_)) return connect_local();
+  if (is_unix(address_, size_)) return connect_local();
   if (!under_way_) {
     const int answer = ::connect(fd_, address_, size_);
     if (answer == 0) return 0;
@@ -240,7 +240,7 @@ int connect::perform() noexcept {
   return -error;
 }
 readiness connect::ready_when() const noexcept {
-  if (is_local(address_, size_)) return readiness::none();
+  if (is_unix(address_, size_)) return readiness::none();
   return {fd_, POLLOUT};
 }
 

@@ -170,7 +170,7 @@ class [[nodiscard]] connect final : public operation {
 
   /// `address` must stay until the operation has ended.
   connect(descriptor& socket, const sockaddr* address, socklen_t size) noexcept
-      : operation(is_local(address, size) ? local_kind : kind, &socket.users()),
+      : operation(is_unix(address, size) ? local_kind : kind, &socket.users()),
         fd_(socket.number()),
         address_(address),
         size_(size) {}
@@ -181,7 +181,7 @@ class [[nodiscard]] connect final : public operation {
   readiness ready_when() const noexcept override;
 
  private:
-  static bool is_local(const sockaddr* address, socklen_t size) noexcept {
+  static bool is_unix(const sockaddr* address, socklen_t size) noexcept {
     return size >= sizeof address->sa_family && address->sa_family == AF_UNIX;
   }
   int connect_local() noexcept;
