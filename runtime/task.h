@@ -3,9 +3,9 @@
 #include <concepts>
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/promise.h"
@@ -18,24 +18,39 @@ class task;
 
 namespace detail {
 
-/// Keeps what a coroutine returns or throws until its awaiter takes it.
+/// Keeps what a coroutine returns or throws until its awaiter takes it. Not a variant: that looks
+/// each time at what it held before, which here is nothing.
 template <class T>
 class task_promise_value : public promise_base {
  public:
   template <std::convertible_to<T> Value>
   void return_value(Value&& value) noexcept(std::is_nothrow_constructible_v<T, Value>) {
-    outcome_.template emplace<1>(std::forward<Value>(value));
+    std::construct_at(&value_, std::forward<Value>(value));
+    if constexpr (!std::is_trivially_destructible_v<T>) returned_ = true;
   }
-  void unhandled_exception() noexcept { outcome_.template emplace<2>(std::current_exception()); }
+  void unhandled_exception() noexcept { failure_ = std::current_exception(); }
   T take() {
-    if (outcome_.index() == 2) std::rethrow_exception(std::get<2>(std::move(outcome_)));
-    return std::get<1>(std::move(outcome_));
+    if (failure_) [[unlikely]]
+      std::rethrow_exception(std::move(failure_));
+    return std::move(value_);
   }
   /// The exception that it ended with, or null.
-  const std::exception_ptr* failure() const noexcept { return std::get_if<2>(&outcome_); }
+  const std::exception_ptr* failure() const noexcept { return failure_ ? &failure_ : nullptr; }
+
+ protected:
+  task_promise_value() noexcept {}
+  ~task_promise_value() {
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      if (returned_) std::destroy_at(&value_);
+    }
+  }
 
  private:
-  std::variant<std::monostate, T, std::exception_ptr> outcome_;
+  std::exception_ptr failure_;
+  bool returned_ = false;
+  union {
+    T value_;
+  };
 };
 
 template <>
