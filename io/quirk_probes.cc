@@ -301,9 +301,9 @@ quirk_answer plain_read_takes_a_worker() {
   if (!ring.is_there() || !inotify.is_open()) return quirk_answer::unknown;
   const int watch = inotify_add_watch(inotify.number(), "/", IN_DELETE_SELF);
   if (watch < 0 || inotify_rm_watch(inotify.number(), watch) != 0) return quirk_answer::unknown;
-  inotify_event event{};
+  std::array<std::byte, sizeof(inotify_event)> event;
   return takes_a_worker(ring, sizeof event, [&](io_uring_sqe* sqe) {
-    io_uring_prep_read(sqe, inotify.number(), &event, sizeof event, 0);
+    io_uring_prep_read(sqe, inotify.number(), event.data(), sizeof event, 0);
   });
 }
 
