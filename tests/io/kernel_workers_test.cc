@@ -262,7 +262,7 @@ task<> use_others() {
   (co_await op::nop()).value();
   event_counter counter = event_counter::create(1).value();
   (co_await counter.take()).value();
-  co_await sleep_for(1ms);
+  (co_await sleep_for(1ms)).value();
   std::atomic<std::uint32_t> word = 0;
   co_await with_scope([&](scope& children) -> task<> {
     children.spawn([&]() -> task<> { (co_await op::futex_wait(word, 0)).value(); });
