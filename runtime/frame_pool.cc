@@ -37,10 +37,12 @@ constinit thread_local frame_pool::idle_blocks frame_pool::idle_;
 class frame_pool_of_thread {
  public:
   frame_pool_of_thread() noexcept { frame_pool::idle_.bytes = 0; }
-  ~frame_pool_of_thread() {
+  ~frame_pool_of_thread() { empty(); }
+
+  // What is freed from here on goes straight to the heap.
+  static void empty() noexcept {
     for (frame_pool::free_block*& first : frame_pool::idle_.first)
       while (first) give_to_heap(std::exchange(first, first->next));
-    // What is freed from here on goes straight to the heap.
     frame_pool::idle_.bytes = frame_pool::idle_bytes_max;
   }
 
@@ -61,6 +63,11 @@ void frame_pool::deallocate_slowly(void* block, std::size_t size) noexcept {
   if (!reuse || size - 1 >= pooled_max || heap.cleaned_up) return give_to_heap(block);
   frame_pool_of_thread::clean_up_at_exit();
   keep(block, size);
+}
+
+void frame_pool::keep_nothing() noexcept {
+  frame_pool_of_thread::empty();
+  heap.cleaned_up = true;
 }
 
 std::int64_t frame_pool::live() noexcept {

@@ -37,6 +37,9 @@ class frame_pool {
   /// Blocks of this thread that are in use: allocated here less freed here. Tests compare it; it
   /// counts those that are idle.
   static std::int64_t live() noexcept;
+  /// Gives back what this thread has at hand, and keeps nothing from here on: every block then
+  /// comes from the heap. For tests that fail allocations, or watch what was freed.
+  static void keep_nothing() noexcept;
   /// How often this thread had to ask the heap. Stands still in a steady state.
   static std::uint64_t heap_allocations() noexcept;
 
