@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "gyre/io/stall_detector.h"
+#include "gyre/io/usable_cpus.h"
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/manual_clock.h"
@@ -27,20 +28,11 @@
 namespace gyre {
 namespace {
 
-std::vector<int> usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  return cpus;
-}
-
 /// Binds this thread to one CPU, and gives it back the others at the end.
 class cpu_binding {
  public:
   explicit cpu_binding(int cpu) noexcept {
+    if (cpu >= CPU_SETSIZE) return;
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
@@ -58,6 +50,22 @@ class cpu_binding {
   cpu_set_t before_;
   bool bound_ = false;
 };
+
+/// Empty where loops are not to be bound. A quota is a share of time, not of CPUs: whoever has the
+/// same is on them too, and would be bound to the same first ones.
+std::vector<int> cpus_to_bind_to(const run_options& options) {
+  if (!options.pin) return {};
+  std::vector<int> cpus = allowed_cpus();
+  const unsigned quota = cpu_quota();
+  if (quota != 0 && quota < cpus.size()) cpus.clear();
+  return cpus;
+}
+
+unsigned usable_cores() {
+  const std::size_t allowed = std::max<std::size_t>(1, allowed_cpus().size());
+  const unsigned quota = cpu_quota();
+  return static_cast<unsigned>(quota == 0 ? allowed : std::min<std::size_t>(allowed, quota));
+}
 
 std::unique_ptr<loop> make_loop(const run_options& options, const log_hook& log) {
   std::unique_ptr<backend> kernel = make_backend(options.backend, options.uring, log);
@@ -86,7 +94,7 @@ class core_group final : public cores {
       : cores(count),
         options_(options),
         make_(std::move(make)),
-        cpus_(usable_cpus()),
+        cpus_(cpus_to_bind_to(options)),
         stops_(count),
         endings_(count) {}
 
@@ -164,7 +172,7 @@ class core_group final : public cores {
   void run_core(unsigned core) noexcept {
     try {
       std::optional<cpu_binding> binding;
-      if (options_.pin && count() > 1 && !cpus_.empty()) {
+      if (count() > 1 && !cpus_.empty()) {
         binding.emplace(cpus_[core % cpus_.size()]);
         if (!binding->bound()) say_once("loops are not bound to CPUs: sched_setaffinity failed");
       }
@@ -289,7 +297,7 @@ void cores::post_to_each(std::function<void(unsigned core)> function) {
 void run_on_cores(const run_options& options,
                   std::function<task<void>(cores&, unsigned core)> make) {
   unsigned count = options.cores;
-  if (count == 0) count = std::max<unsigned>(1, static_cast<unsigned>(usable_cpus().size()));
+  if (count == 0) count = usable_cores();
   check(count == 1 || !options.manual_clock,
         "a manual clock was asked for on several loops, whose clocks would differ");
   core_group group(options, count, std::move(make));

@@ -24,9 +24,11 @@ class run_options {
 
   backend_choice backend = backend_choice::automatic;
   uring_options uring;
-  /// Loops of `run_on_cores`, one thread each; 0 is one for each CPU that this process may use.
+  /// Loops of `run_on_cores`, one thread each; 0 is one for each CPU that this process may use
+  /// (sched_getaffinity(2)), but no more than the quota of its cgroup (cpu.max) gives it time for.
   unsigned cores = 1;
-  /// Whether `run_on_cores` binds each loop to a CPU of its own.
+  /// Whether `run_on_cores` binds each loop to a CPU of its own, of those that the process may use.
+  /// Not done under a quota that gives it less time than these have.
   bool pin = true;
   /// For tests on one loop: time stands still while a task can go on, and jumps to the next
   /// deadline when all wait; see `manual_clock`.
