@@ -67,9 +67,9 @@ task<T> value_of_fiber(Function function, std::size_t stack_size) {
 /// is taken page by page as it is used. A stack that is too small ends the process (SIGSEGV) at the
 /// guard below it; where there is no address space for one the task throws `std::system_error`.
 ///
-/// A fiber stays on its loop's thread. Where it stands in a handler of an exception, or is unwound,
-/// while it waits, other fibers may throw and catch. Like a task, one that has begun must be
-/// awaited to its end.
+/// A fiber stays on its loop's thread: `resume_on` in it is a programmer error. Where it stands in
+/// a handler of an exception, or is unwound, while it waits, other fibers may throw and catch. Like
+/// a task, one that has begun must be awaited to its end.
 template <class Function>
   requires std::is_invocable_v<Function&>
 task<std::invoke_result_t<Function&>> fiber(Function function,

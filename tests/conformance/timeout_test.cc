@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gyre/net/tcp.h"
+#include "gyre/runtime/interval.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -198,6 +199,20 @@ GYRE_TEST(timeouts, a_sleep_is_never_short_and_its_order_is_that_of_the_deadline
     co_return;
   });
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+GYRE_TEST(timeouts, an_interval_ticks_by_its_beat) {
+  const auto start = std::chrono::steady_clock::now();
+  interval every(1ms);
+  const steady_time first = every.next();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ((co_await every.tick()).value(), first + i * 1ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 9ms);
+}
+
+GYRE_TEST_STOPPED_ANYWHERE(stopped_anywhere, an_interval) {
+  interval every(200us, missed_ticks::skip);
+  for (int i = 0; i < 4; ++i)
+    if (const auto tick = co_await every.tick(); !tick) break;
 }
 
 }  // namespace

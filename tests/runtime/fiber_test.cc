@@ -17,6 +17,7 @@
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/mutex.h"
+#include "gyre/runtime/resume_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
@@ -25,6 +26,7 @@
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/heap/counted_heap.h"
 #include "gyre/tests/runtime/fake_backend.h"
+#include "gyre/tests/runtime/other_loop.h"
 
 namespace gyre::testing_runtime {
 namespace {
@@ -360,6 +362,14 @@ TEST(fiber_death, comes_of_awaiting_outside_of_fibers) {
     co_return;
   };
   EXPECT_DEATH(world.run(fiber([&] { await(in_a_coroutine()); })), "outside of a fiber");
+}
+
+TEST(fiber_death, comes_of_going_to_another_loop) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto leave = [](loop& other) -> task<> {
+    co_await travel(fiber([&other] { (void)await(resume_on(other)); }));
+  };
+  EXPECT_DEATH(run_beside(leave), "a fiber went on on another thread");
 }
 
 TEST(fiber_death, comes_of_destroying_one_that_waits) {
