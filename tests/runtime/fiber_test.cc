@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "gyre/runtime/event.h"
@@ -300,7 +300,7 @@ TEST(fiber, allocates_nothing_to_await) {
   world.kernel.at_once = true;
   world.run(fiber([] {
     mutex lock;
-    await(yield());
+    (void)await(request());
     const auto before = counted_heap::allocations();
     const auto live = frame_pool::live();
     for (int i = 0; i < 100; ++i) {
@@ -375,13 +375,14 @@ TEST(fiber_death, comes_of_going_to_another_loop) {
 TEST(fiber_death, comes_of_destroying_one_that_waits) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   fake_world world;
-  const auto destroy = [&]() -> task<> {
-    std::optional<task<>> kept(fiber([] { await(yield()); }));
-    const auto await_kept = [&]() -> task<> { co_await *std::move(kept); };
+  const auto destroy = []() -> task<> {
+    task<> waiting = fiber([] { (void)await(sleep_for(1h)); });
+    const auto coroutine = waiting.coroutine().handle();
+    const auto await_it = [&]() -> task<> { co_await std::move(waiting); };
     co_await with_scope([&](scope& children) -> task<> {
-      children.spawn(await_kept());
+      children.spawn(await_it());
       co_await yield();
-      kept.reset();
+      coroutine.destroy();
     });
   };
   EXPECT_DEATH(world.run(destroy()), "a fiber was destroyed before it had ended");
