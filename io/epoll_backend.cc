@@ -90,24 +90,22 @@ bool epoll_backend::watched::exhausted(const operation& operation, int result, i
 }
 
 result<std::unique_ptr<epoll_backend>> epoll_backend::create(const epoll_options& options) {
-  const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd < 0) return errno_error(errno);
-  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.is_open()) return errno_error(errno);
+  descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.is_open()) return errno_error(errno);
   // Edge-triggered, so that each write is told and none need be read.
-  epoll_event wake = {EPOLLIN | EPOLLET, {.u64 = 0}};
-  if (wake_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &wake) != 0) {
-    const int error = errno;
-    close(epoll_fd);
-    if (wake_fd >= 0) close(wake_fd);
-    return errno_error(error);
-  }
-  return std::unique_ptr<epoll_backend>(new epoll_backend(epoll_fd, wake_fd, options));
+  epoll_event woken = {EPOLLIN | EPOLLET, {.u64 = 0}};
+  if (epoll_ctl(epoll.number(), EPOLL_CTL_ADD, wake.number(), &woken) != 0)
+    return errno_error(errno);
+  return std::unique_ptr<epoll_backend>(
+      new epoll_backend(std::move(epoll), std::move(wake), options));
 }
 
-epoll_backend::epoll_backend(int epoll_fd, int wake_fd, const epoll_options& options)
-    : epoll_fd_(epoll_fd),
-      wake_fd_(wake_fd),
-      precise_(has_precise_wait(epoll_fd)),
+epoll_backend::epoll_backend(descriptor epoll, descriptor wake, const epoll_options& options)
+    : epoll_(std::move(epoll)),
+      wake_(std::move(wake)),
+      precise_(has_precise_wait(epoll_.number())),
       spin_(options.spin),
       reason_(options.reason),
       threads_max_(options.threads_max),
@@ -116,8 +114,6 @@ epoll_backend::epoll_backend(int epoll_fd, int wake_fd, const epoll_options& opt
 epoll_backend::~epoll_backend() {
   check(waiting_ == 0, "a backend was destroyed with operations in flight");
   pool_.reset();
-  close(wake_fd_);
-  close(epoll_fd_);
 }
 
 bool epoll_backend::submit(operation& operation) noexcept {
@@ -235,10 +231,10 @@ int epoll_backend::watch(const operation& operation, int fd) noexcept {
   if (++last_generation_ == 0) ++last_generation_;
   epoll_event event = {events_wanted, {.u64 = data_of(fd, last_generation_)}};
   ++counters_.syscalls;
-  int answer = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+  int answer = epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, fd, &event);
   if (answer != 0 && errno == EEXIST) {
     ++counters_.syscalls;
-    answer = epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+    answer = epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, fd, &event);
   }
   if (answer != 0) return errno;
   watched& watched = watched_[fd];
@@ -256,7 +252,7 @@ int epoll_backend::watch(const operation& operation, int fd) noexcept {
 void epoll_backend::unwatch(int fd) noexcept {
   ++counters_.syscalls;
   epoll_event ignored{};
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &ignored);
+  epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, fd, &ignored);
   watched_[fd].generation = 0;
 }
 
@@ -369,7 +365,7 @@ bool epoll_backend::collect() noexcept {
 void epoll_backend::wake() noexcept {
   const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(wake_.number(), &one, sizeof one);
   errno = interrupted_errno;
 }
 
@@ -382,12 +378,12 @@ int epoll_backend::wait_events(steady_time until) noexcept {
   int count = 0;
   if (precise_) {
     const timespec timeout = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
-    count = epoll_pwait2(epoll_fd_, events_.data(), events_max, until == never ? nullptr : &timeout,
-                         nullptr);
+    count = epoll_pwait2(epoll_.number(), events_.data(), events_max,
+                         until == never ? nullptr : &timeout, nullptr);
   } else {
     const auto milliseconds =
         std::min<std::int64_t>(ceil<std::chrono::milliseconds>(left).count(), INT_MAX);
-    count = epoll_wait(epoll_fd_, events_.data(), events_max,
+    count = epoll_wait(epoll_.number(), events_.data(), events_max,
                        until == never ? -1 : static_cast<int>(milliseconds));
   }
   check(count >= 0 || errno == EINTR, "epoll_wait failed in a way that leaves the loop unusable");

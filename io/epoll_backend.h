@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gyre/io/adaptive_spin.h"
+#include "gyre/io/descriptor.h"
 #include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/runtime/backend.h"
@@ -82,7 +83,7 @@ class epoll_backend final : public backend {
     bool exhausted(const operation& operation, int result, int fd) noexcept;
   };
 
-  epoll_backend(int epoll_fd, int wake_fd, const epoll_options& options);
+  epoll_backend(descriptor epoll, descriptor wake, const epoll_options& options);
 
   // The result, where there is nothing to wait for.
   using outcome = std::optional<int>;
@@ -109,8 +110,8 @@ class epoll_backend final : public backend {
   int wait_events(steady_time until) noexcept;
   int wait(steady_time until) noexcept;
 
-  const int epoll_fd_;
-  const int wake_fd_;
+  const descriptor epoll_;
+  const descriptor wake_;
   bool precise_;  // epoll_pwait2(2) is there
   std::vector<watched> watched_;
   std::uint32_t last_generation_ = 0;

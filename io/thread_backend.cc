@@ -40,13 +40,13 @@ std::uint32_t direction_of(const readiness& awaited) noexcept {
 }  // namespace
 
 result<std::unique_ptr<thread_backend>> thread_backend::create(const thread_options& options) {
-  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0) return errno_error(errno);
-  return std::unique_ptr<thread_backend>(new thread_backend(wake_fd, options));
+  descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.is_open()) return errno_error(errno);
+  return std::unique_ptr<thread_backend>(new thread_backend(std::move(wake), options));
 }
 
-thread_backend::thread_backend(int wake_fd, const thread_options& options)
-    : wake_fd_(wake_fd),
+thread_backend::thread_backend(descriptor wake, const thread_options& options)
+    : wake_(std::move(wake)),
       reason_(options.reason),
       threads_max_(options.threads_max),
       pool_(std::make_unique<offload_pool>(*this, options.threads_max)),
@@ -56,7 +56,6 @@ thread_backend::~thread_backend() {
   check(in_flight_ == 0, "a backend was destroyed with operations in flight");
   poller_.reset();
   pool_.reset();
-  close(wake_fd_);
 }
 
 bool thread_backend::submit(operation& operation) noexcept {
@@ -205,19 +204,19 @@ void thread_backend::poll(steady_time until) noexcept {
 void thread_backend::sleep(steady_time until) noexcept {
   const auto left = std::max(until - now(), std::chrono::nanoseconds::zero()).count();
   const timespec timeout = {left / 1'000'000'000, left % 1'000'000'000};
-  pollfd woken = {wake_fd_, POLLIN, 0};
+  pollfd woken = {wake_.number(), POLLIN, 0};
   ++counters_.waits;
   ++counters_.syscalls;
   if (ppoll(&woken, 1, until == never ? nullptr : &timeout, nullptr) <= 0) return;
   std::uint64_t count = 0;
   ++counters_.syscalls;
-  [[maybe_unused]] const ssize_t size = read(wake_fd_, &count, sizeof count);
+  [[maybe_unused]] const ssize_t size = read(wake_.number(), &count, sizeof count);
 }
 
 void thread_backend::wake() noexcept {
   const int interrupted_errno = errno;  // of the code that a signal handler interrupts
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(wake_.number(), &one, sizeof one);
   errno = interrupted_errno;
 }
 

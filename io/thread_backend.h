@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gyre/io/descriptor.h"
 #include "gyre/io/offload_pool.h"
 #include "gyre/io/operation_queue.h"
 #include "gyre/io/poll_thread.h"
@@ -62,7 +63,7 @@ class thread_backend final : public backend {
   // The result, where there is nothing to wait for.
   using outcome = std::optional<int>;
 
-  thread_backend(int wake_fd, const thread_options& options);
+  thread_backend(descriptor wake, const thread_options& options);
 
   outcome begin(operation& operation) noexcept;
   outcome perform(operation& operation) noexcept;
@@ -77,7 +78,7 @@ class thread_backend final : public backend {
   bool collect() noexcept;
   void sleep(steady_time until) noexcept;
 
-  const int wake_fd_;
+  const descriptor wake_;
   std::vector<lanes> lanes_;
   std::size_t in_flight_ = 0;
   backend_counters counters_;
