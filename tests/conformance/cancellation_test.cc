@@ -203,8 +203,8 @@ GYRE_TEST(cancellation, what_was_complete_before_the_stop_is_delivered) {
   pipe full = pipe::create(4096).value();
   EXPECT_EQ(::write(full.write_end.number(), "x", 1), 1);
   std::array<std::byte, 10> buffer;
+  event ready;
   co_await with_scope([&](scope& children) -> task<> {
-    event ready;
     children.spawn([&]() -> task<> {
       const auto events = co_await op::poll(full.read_end, POLLIN);
       EXPECT_EQ(events.value(), POLLIN);

@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <set>
 #include <span>
 #include <string>
@@ -42,11 +41,9 @@ using namespace std::chrono_literals;
 
 /// The descriptors that a program started now would find.
 std::set<int> inheritable() {
-  std::vector<int> open;
-  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
-    open.push_back(std::stoi(each.path().filename().string()));
   std::set<int> found;
-  for (const int fd : open) {
+  for (const std::string& name : names_in("/proc/self/fd")) {
+    const int fd = std::stoi(name);
     const int flags = fcntl(fd, F_GETFD);
     if (flags >= 0 && (flags & FD_CLOEXEC) == 0) found.insert(fd);
   }

@@ -85,7 +85,7 @@ class test_of_behaviour : public testing::Test {
     static const backend_under_test* boxed = nullptr;
     if (boxed != &on_) on_.enter_box();
     boxed = &on_;
-    under_test = &on_;
+    choose_backend_under_test(on_);
     alarm(seconds_max);
     // As in a program that has never heard of it: nothing here may rely on its being ignored.
     std::signal(SIGPIPE, SIG_DFL);
@@ -95,6 +95,7 @@ class test_of_behaviour : public testing::Test {
   void TestBody() override {
     switch (tested_.how) {
       case manner::once:
+      case manner::undisturbed:
         return run_on_new_thread(
             [this] { run_and_leave_nothing([this] { run(make_watched(on_), tested_.run()); }); });
       case manner::to_death:
@@ -178,9 +179,16 @@ const bool listening = [] {
   return true;
 }();
 
+// Begun by the first behaviour, which may come before anything of this file.
+std::vector<behaviour>& all_behaviours() {
+  static std::vector<behaviour> all;
+  return all;
+}
+
 }  // namespace
 
 bool add(const behaviour& tested) {
+  all_behaviours().push_back(tested);
   for (const backend_under_test& each : backends()) {
     const std::string suite = std::string(each.name) + "/" + tested.suite;
     testing::RegisterTest(suite.c_str(), tested.name, nullptr, nullptr, tested.where.file_name(),
@@ -188,6 +196,14 @@ bool add(const behaviour& tested) {
                           [=, &each] { return new test_of_behaviour(tested, each); });
   }
   return true;
+}
+
+std::span<const behaviour> behaviours() {
+  return all_behaviours();
+}
+
+void choose_backend_under_test(const backend_under_test& chosen) {
+  under_test = &chosen;
 }
 
 std::unique_ptr<backend> make_backend_under_test() {

@@ -13,9 +13,12 @@
 
 namespace gyre::conformance {
 
+class backend_under_test;
+
 /// How a behaviour is run.
 enum class manner {
   once,             ///< from the beginning to the end
+  undisturbed,      ///< likewise, and a sweep leaves it alone: see sweep.cc
   to_death,         ///< it ends the process
   stopped_anywhere  ///< again and again, asked to stop at its first turn, its second, …
 };
@@ -44,8 +47,13 @@ class behaviour {
 /// an operation whose policy allows for it, see `may_take_kernel_worker`.
 bool add(const behaviour& tested);
 
+/// All that were added.
+std::span<const behaviour> behaviours();
+
 /// One more backend of the kind that is being tested, for a loop on another thread.
 std::unique_ptr<backend> make_backend_under_test();
+/// What that makes from here on. For those who run behaviours.
+void choose_backend_under_test(const backend_under_test& chosen);
 
 /// Throws where `holds` is false, which ends the test: for what the rest of it relies on.
 void require(bool holds, std::source_location where = std::source_location::current());
@@ -64,6 +72,10 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
 /// A test of one behaviour on every backend; the body that follows is a coroutine. In it, EXPECT_…
 /// as in any test, and `require` or `result::value` for what must hold to go on.
 #define GYRE_TEST(suite, name) GYRE_BEHAVIOUR(suite, name, once, nullptr)
+
+/// One that a sweep leaves alone, for it would not end if it were stopped, or failed, on its way,
+/// or not soon: `why` says what for.
+#define GYRE_TEST_UNDISTURBED(suite, name, why) GYRE_BEHAVIOUR(suite, name, undisturbed, nullptr)
 
 /// One whose body breaks a rule, and which ends the process with a sentence.
 #define GYRE_TEST_THAT_DIES(suite, name, saying) GYRE_BEHAVIOUR(suite, name, to_death, saying)

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <span>
@@ -80,10 +79,10 @@ std::string told_by_pread(file& from, std::span<std::byte> buffer, std::uint64_t
 /// The kernel's own threads that work for a ring of this process.
 std::set<std::string> kernel_workers() {
   std::set<std::string> found;
-  for (const auto& each : std::filesystem::directory_iterator("/proc/self/task")) {
+  for (const std::string& each : names_in("/proc/self/task")) {
     std::string name;
-    std::getline(std::ifstream(each.path() / "comm"), name);
-    if (name.starts_with("iou-wrk")) found.insert(each.path().filename());
+    std::getline(std::ifstream("/proc/self/task/" + each + "/comm"), name);
+    if (name.starts_with("iou-wrk")) found.insert(each);
   }
   return found;
 }

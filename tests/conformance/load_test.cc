@@ -195,7 +195,7 @@ GYRE_TEST(load, tasks_that_are_always_ready_starve_no_timer_and_no_wait) {
       children.spawn([&]() -> task<> {
         for (int yields = 0; yields < 10'000; ++yields) co_await yield();
         EXPECT_TRUE(slept);
-        while (!received) co_await yield();
+        while (!received && !children.stop_requested()) co_await yield();
       });
     co_return;
   });

@@ -39,7 +39,8 @@ class counted final : public message {
   event* all_ = nullptr;
 };
 
-GYRE_TEST(post, a_million_messages_from_other_threads_arrive_once_and_in_order) {
+GYRE_TEST_UNDISTURBED(post, a_million_messages_from_other_threads_arrive_once_and_in_order,
+                      "threads of its own use what is in its frame") {
   constexpr std::size_t senders = 4;
   constexpr std::uint64_t each = 250'000;
   loop& home = loop::current();
@@ -73,7 +74,8 @@ class bell final : public message {
 };
 
 // Each message finds the loop asleep or about to be: one lost wake-up, and this never ends.
-GYRE_TEST(post, a_loop_that_has_nothing_to_do_wakes_for_each_message) {
+GYRE_TEST_UNDISTURBED(post, a_loop_that_has_nothing_to_do_wakes_for_each_message,
+                      "threads of its own use what is in its frame") {
   loop& home = loop::current();
   std::atomic<message*> next = nullptr;
   std::atomic<bool> over = false;
@@ -127,7 +129,8 @@ class ball final : public message {
   event* from_over_;
 };
 
-GYRE_TEST(post, two_loops_wake_each_other) {
+GYRE_TEST_UNDISTURBED(post, two_loops_wake_each_other,
+                      "threads of its own use what is in its frame") {
   loop& here = loop::current();
   event here_over;
   event there_over;

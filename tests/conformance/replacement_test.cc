@@ -40,10 +40,7 @@ std::string content_of(const temporary_directory& place, std::string_view name) 
 }
 
 std::size_t entries_of(const temporary_directory& place, std::string_view name = "") {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(place.path_of(name)))
-    count += !entry.path().empty();
-  return count;
+  return names_in(place.path_of(name)).size();
 }
 
 struct stat status_of_entry(const temporary_directory& place, std::string_view name) {

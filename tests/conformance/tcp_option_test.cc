@@ -137,10 +137,10 @@ GYRE_TEST(tcp_options, listeners_that_share_a_port_share_its_connections) {
   auto first = tcp_listener::bind(endpoint::loopback_v4(0), options).value();
   auto second = tcp_listener::bind(first.local().value(), options).value();
   std::array<int, 2> accepted = {0, 0};
+  const auto accept_all = [&accepted](tcp_listener& from, std::size_t index) -> task<> {
+    while (auto stream = co_await from.accept()) ++accepted[index];
+  };
   co_await with_scope([&](scope& children) -> task<> {
-    const auto accept_all = [&accepted](tcp_listener& from, std::size_t index) -> task<> {
-      while (auto stream = co_await from.accept()) ++accepted[index];
-    };
     children.spawn(accept_all(first, 0));
     children.spawn(accept_all(second, 1));
     std::vector<tcp_stream> streams;

@@ -18,9 +18,9 @@ task<tcp_pair> connect_pair() {
 
 task<tcp_pair> connect_pair(tcp_listener& listener) {
   // The kernel completes a connection before anybody accepts it.
-  auto client = co_await tcp_stream::connect(listener.local().value());
-  auto server = co_await listener.accept();
-  co_return tcp_pair(std::move(client).value(), std::move(server).value());
+  tcp_stream client = (co_await tcp_stream::connect(listener.local().value())).value();
+  tcp_stream server = (co_await listener.accept()).value();
+  co_return tcp_pair(std::move(client), std::move(server));
 }
 
 void fill(tcp_pair& pair) {

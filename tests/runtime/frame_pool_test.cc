@@ -121,5 +121,17 @@ TEST(frame_pool, of_a_thread_that_only_takes_back_goes_to_the_heap_too) {
   }
 }
 
+TEST(frame_pool, keeps_nothing_where_it_is_told_so) {
+  std::thread([] {
+    frame_pool::deallocate(frame_pool::allocate(200), 200);
+    frame_pool::keep_nothing();
+    const auto before = counted_heap::live();
+    void* block = frame_pool::allocate(200);
+    EXPECT_EQ(counted_heap::live(), before + 1);
+    frame_pool::deallocate(block, 200);
+    EXPECT_EQ(counted_heap::live(), before);
+  }).join();
+}
+
 }  // namespace
 }  // namespace gyre::testing_runtime

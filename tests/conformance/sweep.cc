@@ -1,0 +1,301 @@
+// Every behaviour again, disturbed at every place in turn: asked to stop at each turn of its loop,
+// left alone by a main task that ends there, and with each of its allocations failing. What the
+// behaviour expects counts for nothing then. It must end, without ending the process, and nothing
+// may be left: no descriptor, thread, frame, timer, operation or block of memory. Under the heap's
+// quarantine nothing may be used, by the kernel neither, that was freed.
+
+#include <execinfo.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest-spi.h>
+#include <gtest/gtest.h>
+#include "gyre/runtime/event.h"
+#include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/run_on.h"
+#include "gyre/runtime/scope.h"
+#include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/conformance/backends.h"
+#include "gyre/tests/conformance/checking_backend.h"
+#include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/resources.h"
+#include "gyre/tests/conformance/stopping_backend.h"
+#include "gyre/tests/heap/hostile_heap.h"
+
+namespace gyre::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+/// What is done to a behaviour, at one of the places where it can be.
+enum class disturbance {
+  stop_before_kernel,  ///< a stop, just before a turn of the loop enters the kernel
+  stop_in_kernel,      ///< a stop, when the kernel has got all that was submitted in a turn
+  end_of_main,         ///< the end of the main task, beside which the behaviour was spawned
+  failed_allocation,   ///< an allocation that fails
+  exhausted_memory,    ///< an allocation that fails, and all after it
+};
+constexpr std::array disturbances = {disturbance::stop_before_kernel, disturbance::stop_in_kernel,
+                                     disturbance::end_of_main, disturbance::failed_allocation,
+                                     disturbance::exhausted_memory};
+
+std::string_view name_of(disturbance what) {
+  switch (what) {
+    case disturbance::stop_before_kernel:
+      return "stopped before the kernel was entered, turn";
+    case disturbance::stop_in_kernel:
+      return "stopped while the kernel had it, turn";
+    case disturbance::end_of_main:
+      return "spawned by a main task that ended, turn";
+    case disturbance::failed_allocation:
+      return "without memory, at its allocation";
+    case disturbance::exhausted_memory:
+      return "without memory from its allocation";
+  }
+  std::abort();
+}
+
+/// What is under way, for the last words of a process that ends here.
+class last_words {
+ public:
+  static void set(const std::string& text) {
+    std::snprintf(text_.data(), text_.size(), "\nin the sweep: %s\n", text.c_str());
+  }
+  static void say_when_it_ends() {
+    for (const int signal : {SIGABRT, SIGALRM, SIGSEGV}) std::signal(signal, say);
+  }
+
+ private:
+  static void say(int signal) {
+    std::signal(signal, SIG_DFL);
+    [[maybe_unused]] const ssize_t written = write(2, text_.data(), std::strlen(text_.data()));
+    std::array<void*, 64> frames;
+    backtrace_symbols_fd(frames.data(), backtrace(frames.data(), frames.size()), 2);
+    raise(signal);
+  }
+  static std::array<char, 512> text_;
+};
+constinit std::array<char, 512> last_words::text_{};
+
+/// How long a disturbance of one behaviour may go on to one more place. Without
+/// GYRE_SWEEP_EVERYWHERE behaviours that go on for long are disturbed in their beginning only, and
+/// at no more than some forty places.
+class bounds {
+ public:
+  static bool everywhere() { return std::getenv("GYRE_SWEEP_EVERYWHERE") != nullptr; }
+
+  bounds() : end_(steady_clock::now() + each) {}
+  bool over() const { return !everywhere() && steady_clock::now() > end_; }
+
+  static int step(int last) { return everywhere() ? 1 : 1 + last / others; }
+
+ private:
+  static constexpr auto each = 20ms;
+  static constexpr int others = 30;
+  const steady_clock::time_point end_;
+};
+
+/// What a run did.
+class course {
+ public:
+  void note(loop& home) {
+    const backend_counters& counters = home.kernel().counters();
+    ended_clean =
+        home.timers_armed() == 0 && counters.submitted == counters.completed && counters.stale == 0;
+  }
+
+  bool ended_clean = true;
+  bool disturbed = false;
+};
+
+int places_tried = 0;
+int behaviours_swept = 0;
+
+class sweep : public testing::Test {
+ public:
+  sweep(const behaviour& tested, const backend_under_test& on) : tested_(tested), on_(on) {}
+
+ private:
+  // A run that takes longer hangs.
+  static constexpr unsigned seconds_max = 120;
+  // Whoever waits for longer after an allocation has failed is stuck, as a rule.
+  static constexpr auto patience = 50ms;
+
+  void SetUp() override {
+    choose_backend_under_test(on_);
+    frame_pool::keep_nothing();
+    std::signal(SIGPIPE, SIG_DFL);
+  }
+  void TearDown() override { alarm(0); }
+
+  void TestBody() override {
+    ++behaviours_swept;
+    for (const disturbance what : disturbances) disturb_anywhere(what);
+  }
+
+  // At each second place, from one to the next, until it gets through undisturbed; then in between.
+  void disturb_anywhere(disturbance what) {
+    const bounds bound;
+    int last = 1;
+    while (disturb(what, last) && !bound.over()) last *= 2;
+    for (int place = 3; place < last && !bound.over(); place += bounds::step(last))
+      if (!disturb(what, place)) break;
+  }
+
+  /// Whether there was such a place, and all was well.
+  bool disturb(disturbance what, int place) {
+    const std::string said = std::string(on_.name) + "/" + tested_.suite + "." + tested_.name +
+                             ", " + std::string(name_of(what)) + " " + std::to_string(place);
+    SCOPED_TRACE(said);
+    last_words::set(said);
+    alarm(seconds_max);
+    ++places_tried;
+    const resources before = resources::in_use();
+    std::int64_t blocks_left = 1;
+    course taken;
+    // What is made once, for the whole process, is made by the first that needs it.
+    for (int attempt = 0; attempt < 2 && blocks_left != 0; ++attempt) {
+      const std::int64_t blocks = hostile_heap::live();
+      taken = run(what, place);
+      const resources after = resources::settled(before);
+      blocks_left = hostile_heap::live() - blocks;
+      EXPECT_EQ(after, before) << "something was left behind";
+      EXPECT_TRUE(taken.ended_clean) << "timers or operations were left, or answers came too late";
+    }
+    EXPECT_EQ(blocks_left, 0) << "blocks of memory were left behind, or were freed twice";
+    return taken.disturbed && !HasFailure();
+  }
+
+  course run(disturbance what, int place) {
+    testing::TestPartResultArray ignored;
+    testing::ScopedFakeTestPartResultReporter ignoring(
+        testing::ScopedFakeTestPartResultReporter::INTERCEPT_ALL_THREADS, &ignored);
+    switch (what) {
+      case disturbance::stop_before_kernel:
+        return stop(place, stopping_backend::when::before_the_kernel);
+      case disturbance::stop_in_kernel:
+        return stop(place, stopping_backend::when::while_kernel_has_it);
+      case disturbance::end_of_main:
+        return end_main(place);
+      case disturbance::failed_allocation:
+        return fail(place, hostile_heap::failure::span::one);
+      case disturbance::exhausted_memory:
+        return fail(place, hostile_heap::failure::span::all_after);
+    }
+    std::abort();
+  }
+
+  /// Runs `main` on a loop of its own. Any exception will do.
+  static void run_on_loop(std::unique_ptr<backend> on, task<> main, course& taken) {
+    loop home(std::move(on));
+    try {
+      run_on(home, std::move(main));
+    } catch (const std::exception&) {
+    }
+    taken.note(home);
+  }
+
+  course stop(int turn, stopping_backend::when when) {
+    course taken;
+    const hostile_heap::quarantine nothing_is_used_again;
+    auto stopping = std::make_unique<stopping_backend>(on_.make(), turn, when);
+    stopping_backend& stops = *stopping;
+    run_on_loop(std::make_unique<checking_backend>(std::move(stopping)), stop_body(stops, taken),
+                taken);
+    return taken;
+  }
+  task<> stop_body(stopping_backend& stopping, course& taken) {
+    try {
+      co_await with_scope([&](scope& children) -> task<> {
+        stopping.action = [&] {
+          taken.disturbed = true;
+          children.request_stop();
+        };
+        co_await tested_.run();
+        stopping.action = nullptr;
+      });
+    } catch (const std::exception&) {
+    }
+    stopping.action = nullptr;
+  }
+
+  course end_main(int turn) {
+    course taken;
+    const hostile_heap::quarantine nothing_is_used_again;
+    event over;
+    auto stopping = std::make_unique<stopping_backend>(on_.make(), turn,
+                                                       stopping_backend::when::before_the_kernel);
+    stopping->action = [&] {
+      taken.disturbed = true;
+      over.set();
+    };
+    run_on_loop(std::make_unique<checking_backend>(std::move(stopping)), main_beside_body(over),
+                taken);
+    return taken;
+  }
+  task<> main_beside_body(event& over) {
+    spawn([](task<> body, event& over) -> task<> {
+      co_await std::move(body);
+      over.set();
+    }(tested_.run(), over));
+    (void)co_await over.wait();
+  }
+
+  course fail(int allocation, hostile_heap::failure::span span) {
+    course taken;
+    const hostile_heap::failure failing(static_cast<std::uint64_t>(allocation), span);
+    try {
+      run_on_loop(on_.make(), stop_when_stuck(), taken);
+    } catch (const std::exception&) {  // before there was a loop
+    }
+    taken.disturbed = failing.happened();
+    return taken;
+  }
+  /// A behaviour may take an error for an end, and wait for what will never come.
+  task<> stop_when_stuck() { (void)co_await with_timeout(tested_.run(), patience); }
+
+  const behaviour tested_;
+  const backend_under_test& on_;
+};
+
+void add_sweep(const behaviour& tested, const backend_under_test& on) {
+  if (tested.how == manner::to_death || tested.how == manner::undisturbed) return;
+  const std::string suite = std::string(on.name) + "_swept/" + tested.suite;
+  testing::RegisterTest(suite.c_str(), tested.name, nullptr, nullptr, tested.where.file_name(),
+                        static_cast<int>(tested.where.line()),
+                        [=, &on]() -> testing::Test* { return new sweep(tested, on); });
+}
+
+}  // namespace
+
+int run_sweeps() {
+  last_words::say_when_it_ends();
+  for (const backend_under_test& each : backends()) {
+    const std::string_view name = each.name;
+    if (name.starts_with("boxed") || name.find("_without_") != name.npos) continue;
+    for (const behaviour& tested : behaviours()) add_sweep(tested, each);
+  }
+  const int status = RUN_ALL_TESTS();
+  std::printf("%d behaviours were disturbed at %d places\n", behaviours_swept, places_tried);
+  return status;
+}
+
+}  // namespace gyre::conformance
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  return gyre::conformance::run_sweeps();
+}
