@@ -44,7 +44,7 @@ task<> echo(cross_channel<std::uint64_t>& to, cross_channel<std::uint64_t>& from
 }
 
 // With each capacity, so that one side waits, the other, or both.
-GYRE_TEST(between_loops, values_go_there_and_back) {
+GYRE_TEST_UNDISTURBED(between_loops, values_go_there_and_back, "another thread uses its frame") {
   for (const std::size_t capacity : {0U, 1U, 16U}) {
     cross_channel<std::uint64_t> there(capacity);
     cross_channel<std::uint64_t> back(capacity);
@@ -62,7 +62,8 @@ task<> send_all(cross_channel<std::uint64_t>& to, std::uint64_t count) {
   to.close();
 }
 
-GYRE_TEST(between_loops, values_come_in_order_and_none_is_lost) {
+GYRE_TEST_UNDISTURBED(between_loops, values_come_in_order_and_none_is_lost,
+                      "another thread uses its frame") {
   constexpr std::uint64_t count = 10'000;
   cross_channel<std::uint64_t> numbers(8);
   const other_loop other([&] { return send_all(numbers, count); });
@@ -71,7 +72,8 @@ GYRE_TEST(between_loops, values_come_in_order_and_none_is_lost) {
 }
 
 // A value that was handed over is not lost by the stop that comes at the same time.
-GYRE_TEST(between_loops, a_stopped_receiver_loses_nothing) {
+GYRE_TEST_UNDISTURBED(between_loops, a_stopped_receiver_loses_nothing,
+                      "another thread uses its frame") {
   constexpr std::uint64_t count = 500;
   cross_channel<std::uint64_t> numbers(0);
   const other_loop other([&] { return send_all(numbers, count); });

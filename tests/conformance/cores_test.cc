@@ -73,7 +73,8 @@ class other_loop {
   std::thread thread_;
 };
 
-GYRE_TEST(cores, calls_and_tasks_go_to_another_loop_and_back) {
+GYRE_TEST_UNDISTURBED(cores, calls_and_tasks_go_to_another_loop_and_back,
+                      "another thread uses its frame") {
   other_loop other;
   loop& home = loop::current();
   int sum = 0;
@@ -90,7 +91,7 @@ GYRE_TEST(cores, calls_and_tasks_go_to_another_loop_and_back) {
   EXPECT_EQ(&loop::current(), &home);
 }
 
-GYRE_TEST(cores, a_stop_ends_a_read_on_another_loop) {
+GYRE_TEST_UNDISTURBED(cores, a_stop_ends_a_read_on_another_loop, "another thread uses its frame") {
   other_loop other;
   for (int i = 0; i < 20; ++i) {
     const auto read_there = []() -> task<result<std::size_t>> {
@@ -151,7 +152,8 @@ task<> expect_echo(tcp_stream& client, std::string_view text) {
   EXPECT_EQ(text_of(received), text);
 }
 
-GYRE_TEST(cores, a_connection_accepted_here_is_served_on_another_loop) {
+GYRE_TEST_UNDISTURBED(cores, a_connection_accepted_here_is_served_on_another_loop,
+                      "another thread uses its frame") {
   other_loop other;
   auto listener = listen_on_loopback();
   for (const bool used_here : {false, true}) {
@@ -171,7 +173,8 @@ GYRE_TEST(cores, a_connection_accepted_here_is_served_on_another_loop) {
   }
 }
 
-GYRE_TEST(offload, blocks_another_thread_and_gives_what_it_gives) {
+GYRE_TEST_UNDISTURBED(offload, blocks_another_thread_and_gives_what_it_gives,
+                      "a thread of the pool waits for it") {
   std::binary_semaphore gate(0);
   const auto here = std::this_thread::get_id();
   co_await with_scope([&](scope& children) -> task<> {
@@ -207,7 +210,8 @@ GYRE_TEST(offload, blocks_another_thread_and_gives_what_it_gives) {
   EXPECT_EQ(said, "on purpose");
 }
 
-GYRE_TEST(offload, a_stop_takes_back_what_has_not_begun) {
+GYRE_TEST_UNDISTURBED(offload, a_stop_takes_back_what_has_not_begun,
+                      "a thread of the pool waits for it") {
   constexpr int many = 100;
   std::atomic<int> begun = 0;
   std::counting_semaphore<many> gate(0);
