@@ -27,6 +27,15 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 
+// AddressSanitizer's own would not end up in the one above.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void* operator new(std::size_t size, std::align_val_t alignment) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   void* block = nullptr;

@@ -219,8 +219,9 @@ GYRE_TEST(close, a_reader_that_tries_again_during_a_close_finds_it_closed) {
       EXPECT_EQ((co_await pair.server.read_some(buffer)).error(), std::errc::operation_canceled);
       EXPECT_EQ((co_await pair.server.read_some(buffer)).error(), std::errc::bad_file_descriptor);
     });
-    children.spawn([&]() -> task<> {
-      EXPECT_EQ((co_await pair.server.write_some(chunk)).error(), std::errc::operation_canceled);
+    children.spawn([&]() -> task<> {  // what the kernel still moves makes room at times
+      const auto wrote = co_await pair.server.write_some(chunk);
+      EXPECT_TRUE(wrote || wrote.error() == std::errc::operation_canceled);
     });
     co_await yield();
     (co_await pair.server.close()).value();

@@ -41,6 +41,15 @@ void* operator new(std::size_t size) {
   return count(std::malloc(size > 0 ? size : 1));
 }
 
+// AddressSanitizer's own would not end up in the one above.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void* operator new(std::size_t size, std::align_val_t alignment) {
   void* block = nullptr;
   if (posix_memalign(&block, static_cast<std::size_t>(alignment), size) != 0) block = nullptr;
