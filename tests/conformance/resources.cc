@@ -2,10 +2,12 @@
 
 #include <sched.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <sstream>
 #include <string>
 #include <system_error>
 
@@ -22,13 +24,30 @@ std::size_t count_descriptors() {
   return count;
 }
 
-// The kernel's own workers for a ring outlive it by a moment, and are not ours.
+/// Whether the thread of this line of /proc/self/task/*/stat, see proc(5), is one of ours: not a
+/// worker of the kernel for a ring, which outlives that by a moment, nor one that was joined and is
+/// on its way out.
+bool is_ours(const std::string& line) {
+  constexpr unsigned exiting = 4;  // PF_EXITING
+  const std::size_t name = line.find('(');
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos || line.compare(name + 1, 4, "iou-") == 0) return false;
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string state;
+  std::array<long, 5> others{};  // parent, process group, session, terminal and its process group
+  unsigned flags = exiting;
+  fields >> state;
+  for (long& each : others) fields >> each;
+  fields >> flags;
+  return (flags & exiting) == 0;
+}
+
 std::size_t count_threads() {
   std::size_t count = 0;
   for (const auto& each : fs::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(each.path() / "comm"), name);
-    if (!name.empty() && !name.starts_with("iou-")) ++count;
+    std::string line;
+    std::getline(std::ifstream(each.path() / "stat"), line);
+    if (is_ours(line)) ++count;
   }
   return count;
 }
