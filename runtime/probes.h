@@ -1,6 +1,6 @@
 #pragma once
 
-#if __has_include(<sys/sdt.h>)
+#if defined(GYRE_PROBES) && __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
 #endif
 
@@ -12,8 +12,9 @@ namespace gyre {
 /// nothing each, until one is attached. Of provider `gyre`, with addresses as arguments:
 /// `spawn(chain)`, `resume(chain)`, `suspend(loop)`, `complete(chain)`,
 /// `operation_start(operation, name)` and `operation_end(operation, name, result)`, where a name is
-/// that of docs/operations.md. What they mean says `loop_observer`. There are none in what is
-/// compiled without <sys/sdt.h> (systemtap-sdt-dev).
+/// that of docs/operations.md. What they mean says `loop_observer`. They are there in what is
+/// compiled with GYRE_PROBES defined and <sys/sdt.h> (systemtap-sdt-dev): not by default, since the
+/// gold linker gives up where it drops a function that has one.
 ///
 ///     bpftrace -e 'usdt:./http_server:gyre:operation_end { @[str(arg1)] = hist(arg2); }'
 namespace probes {
