@@ -73,7 +73,7 @@ task<> time_out_a_read() {
 TEST(quarantine, knows_what_was_freed) {
   const hostile_heap::quarantine nothing_is_used_again;
   std::vector<std::byte> some(10'000);
-  const auto* const start = some.data();
+  const std::byte* const volatile start = some.data();  // g++ is not to see what becomes of it
   EXPECT_FALSE(hostile_heap::is_freed(start, 10'000));
   std::exchange(some, {});
   EXPECT_TRUE(hostile_heap::is_freed(start, 10'000));

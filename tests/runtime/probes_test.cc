@@ -21,7 +21,6 @@ TEST(probes, are_noted_in_the_program_where_their_header_was_there) {
   std::ifstream file("/proc/self/exe", std::ios::binary);
   const std::string program((std::istreambuf_iterator<char>(file)), {});
   ASSERT_GT(program.size(), 0U);
-  EXPECT_EQ(program.find(".note.stapsdt") != std::string::npos, probes::built_in);
   for (const std::string probe :
        {"spawn", "resume", "suspend", "complete", "operation_start", "operation_end"}) {
     std::string note("gyre ");
