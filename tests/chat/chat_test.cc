@@ -1,51 +1,27 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
-
-#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include "gyre/tests/examples/loopback_connection.h"
 #include "gyre/tests/http/server_process.h"
 
 namespace chat {
 namespace {
 
-/// Somebody at a terminal, who is patient for a minute.
-class person {
+/// Somebody at a terminal.
+class person : private examples::loopback_connection {
  public:
-  /// `receive_buffer`: how much the kernel takes at least before they read it; 0 is as usual.
   explicit person(std::uint16_t port, int receive_buffer = 0)
-      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval patience = {60, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_buffer > 0)
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      throw std::runtime_error("can't connect to the server");
+      : loopback_connection(port, receive_buffer) {
     EXPECT_TRUE(hear().starts_with("* welcome, "));
   }
-  person(const person&) = delete;
-  person& operator=(const person&) = delete;
-  ~person() { close(fd_); }
 
-  void say(std::string_view text) {
-    const std::string line = std::string(text) + "\n";
-    (void)send(fd_, line.data(), line.size(), MSG_NOSIGNAL);
-  }
+  void say(std::string_view text) { (void)send(std::string(text) + "\n"); }
   /// Says it and hears the answer.
   std::string ask(std::string_view text) {
     say(text);
@@ -53,21 +29,10 @@ class person {
   }
   /// The next line, or "" when there is no more.
   std::string hear() {
-    while (heard_.find('\n') == std::string::npos) {
-      std::array<char, 65536> bytes;
-      const ssize_t count = recv(fd_, bytes.data(), bytes.size(), 0);
-      if (count <= 0) return {};
-      heard_.append(bytes.data(), static_cast<std::size_t>(count));
-    }
-    const std::size_t end = heard_.find('\n');
-    std::string line = heard_.substr(0, end);
-    heard_.erase(0, end + 1);
+    std::string line = take_line();
+    if (!line.empty()) line.pop_back();
     return line;
   }
-
- private:
-  int fd_;
-  std::string heard_;
 };
 
 class chat_server : public testing::TestWithParam<const char*> {

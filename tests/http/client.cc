@@ -1,7 +1,5 @@
 #include "gyre/tests/http/client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,12 +8,9 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <system_error>
 
 namespace http {
 namespace {
-
-constexpr int patience_seconds = 60;
 
 answer parse_head(std::string_view head) {
   answer made;
@@ -45,39 +40,6 @@ std::uint64_t length_of(const answer& head) {
 std::string answer::field(const std::string& name) const {
   const auto found = fields.find(name);
   return found == fields.end() ? std::string() : found->second;
-}
-
-client::client(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const timeval patience = {patience_seconds, 0};
-  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    throw std::system_error(errno, std::generic_category(), "connect");
-}
-
-client::~client() {
-  if (fd_ >= 0) close(fd_);
-}
-
-bool client::send(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
-}
-
-bool client::receive_more() {
-  std::array<char, 65536> buffer;
-  const ssize_t count = recv(fd_, buffer.data(), buffer.size(), 0);
-  if (count <= 0) return false;
-  received_.append(buffer.data(), static_cast<std::size_t>(count));
-  return true;
 }
 
 answer client::receive_head() {
@@ -126,10 +88,6 @@ bool client::is_closed() {
 bool client::hears_within(std::chrono::milliseconds time) const {
   pollfd readable = {fd_, POLLIN, 0};
   return poll(&readable, 1, static_cast<int>(time.count())) > 0;
-}
-
-void client::half_close() {
-  shutdown(fd_, SHUT_WR);
 }
 
 void client::reset() {

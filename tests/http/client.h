@@ -7,7 +7,8 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "gyre/tests/examples/loopback_connection.h"
 
 namespace http {
 
@@ -25,17 +26,11 @@ class answer {
   std::string field(const std::string& name) const;
 };
 
-/// A client that does as it is told, right or wrong. Blocks, with a bound that is never reached
-/// unless something is broken.
-class client {
+/// A client that does as it is told, right or wrong.
+class client : public examples::loopback_connection {
  public:
-  explicit client(std::uint16_t port);
-  client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  client& operator=(client&&) = delete;
-  ~client();
+  using loopback_connection::loopback_connection;
 
-  /// Sends all of it. False when the server has closed the connection.
-  bool send(std::string_view bytes);
   /// The next answer. `head_only`: to a HEAD, that has no body.
   answer receive(bool head_only = false);
   /// The next answer; its body is handed to `take` as it comes. False when it is cut off.
@@ -47,8 +42,6 @@ class client {
   /// Whether anything comes, or the end, within the time.
   bool hears_within(std::chrono::milliseconds time) const;
 
-  /// Sends no more, still reads.
-  void half_close();
   /// Ends with a reset instead of the usual close.
   void reset();
   /// The kernel takes at most about so many bytes for the client before it reads them. Call it
@@ -56,11 +49,7 @@ class client {
   void shrink_receive_buffer(int bytes);
 
  private:
-  bool receive_more();
   answer receive_head();
-
-  int fd_;
-  std::string received_;
 };
 
 /// One request on a connection of its own.
