@@ -211,7 +211,7 @@ bool uring_backend::submit(operation& operation) noexcept {
     }
   }
   if (backlog_.empty() && has_room()) [[likely]] {
-    start(operation);
+    start(operation, policy);
     return false;
   }
   enqueue(operation);
@@ -261,7 +261,7 @@ void uring_backend::performed(operation& operation, int result) noexcept {
   if (result == -EAGAIN && operation.ready_when().fd >= 0) {
     if (!operation.stop_requested()) {
       if (has_room())
-        start(operation);
+        start(operation, policy_of(operation));
       else
         enqueue(operation);
       return;
@@ -285,9 +285,9 @@ void uring_backend::take_slot(operation& operation) noexcept {
   ++in_flight_;
 }
 
-void uring_backend::start(operation& operation) noexcept {
+void uring_backend::start(operation& operation, ring_policy policy) noexcept {
   take_slot(operation);
-  switch (policy_of(operation)) {
+  switch (policy) {
     case ring_policy::submit:
       operation.backend_state = in_ring;
       break;
@@ -318,7 +318,10 @@ void uring_backend::submit_again() noexcept {
     while (!cancels_due_.empty() && submit_cancel(*cancels_due_.first()))
       cancels_due_.pop()->backend_state &= ~cancel_due;
   }
-  while (!backlog_.empty() && has_room()) start(*backlog_.pop());
+  while (!backlog_.empty() && has_room()) {
+    operation& next = *backlog_.pop();
+    start(next, policy_of(next));
+  }
 }
 
 void uring_backend::cancel(operation& operation) noexcept {

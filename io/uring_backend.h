@@ -94,7 +94,7 @@ class uring_backend final : public backend {
   bool has_room(std::size_t count = 1) noexcept;
   bool grow() noexcept;
   void take_slot(operation& operation) noexcept;
-  void start(operation& operation) noexcept;
+  void start(operation& operation, ring_policy policy) noexcept;
   io_uring_sqe& submit_entry(operation& operation) noexcept;
   void submit_again() noexcept;
   bool submit_cancel(const operation& operation) noexcept;
