@@ -337,7 +337,9 @@ TEST(fiber, refuses_stacks_of_unusual_sizes_and_names_them) {
 [[gnu::noinline]] std::size_t use_stack(std::size_t bytes) {
   std::array<volatile char, 2048> some;
   for (std::size_t i = 0; i < some.size(); i += 64) some[i] = static_cast<char>(i);
-  const std::size_t rest = bytes > some.size() ? use_stack(bytes - some.size()) : 0;
+  std::size_t rest = bytes > some.size() ? use_stack(bytes - some.size()) : 0;
+  // Else a loop may be made of the calls, each with the same array.
+  asm volatile("" : "+r"(rest) : "r"(some.data()) : "memory");
   return rest + static_cast<std::size_t>(some[64]);
 }
 
