@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The parts of ./dev check. Sourced by ./dev.
 
-# ./dev test runs these; they take minutes, and no other compiler can change what they find.
-not_twice=--test_tag_filters=-exhaustive
+# ./dev test runs the exhaustive ones; they take minutes, and no other compiler can change what
+# they find.
+again=(--config=again --test_tag_filters=-exhaustive)
 
 check_parts=(format tidy layering shell headers gcc clang asan tsan bazel7)
 
@@ -40,12 +41,12 @@ check_tidy() {
   done
 }
 
-# The arrows between the rooms, as Bazel sees them; tidy looks at the includes, and the clang part
-# fails an include whose target is not in deps.
+# The arrows between the rooms, as Bazel sees them; tidy looks at the includes.
 check_layering() {
   need build
   expect "tidy arrows" python3 tests/tidy/tidy.py arrows
   expect "every source is in a target" in_targets
+  expect "every include is of a target in deps" included_from_deps
   expect "runtime depends on no other room" no_path //runtime/... //io/... //net/... //fs/...
   expect "io depends on runtime only" no_path //io/... //net/... //fs/...
   expect "net does not depend on fs" no_path //net/... //fs/...
@@ -70,6 +71,10 @@ in_targets() {
     cat "$work/in_none"
     return 1
   }
+}
+
+included_from_deps() {
+  run_bazel query --output=xml //... | python3 tools/include_deps.py
 }
 
 # no_path <from> <to>...: fails and names the targets if from depends on something in to.
@@ -117,27 +122,25 @@ check_headers() {
 
 check_gcc() {
   need build
-  run_tests gcc "$not_twice" --config=gcc --config=opt --config=werror //...
+  run_tests gcc "${again[@]}" --config=gcc --config=opt --config=werror //...
 }
 
 # What a user builds, optimised. The sanitizers below build the rest with Clang, and its warnings.
 check_clang() {
   need build clang
-  run_tests clang "$not_twice" --config=clang --config=opt --config=werror \
+  run_tests clang "${again[@]}" --config=clang --config=opt --config=werror \
     //runtime/... //io/... //net/... //fs/... //examples/... //benchmarks/... \
     //tests/runtime/... //tests/steady_state/...
 }
 
-# Beside the sanitizers: each include must come from a target that is named in deps.
 check_asan() {
   need build clang
-  run_tests asan "$not_twice" --config=asan --config=werror --features=layering_check \
-    -- //... -//benchmarks/...
+  run_tests asan "${again[@]}" --config=asan --config=werror -- //... -//benchmarks/...
 }
 
 check_tsan() {
   need build clang
-  run_tests tsan "$not_twice" --config=tsan -- //... -//benchmarks/...
+  run_tests tsan "${again[@]}" --config=tsan -- //... -//benchmarks/...
 }
 
 # A root of Debian testing that can't be made is the mirror's fault, and a warning; a test that
