@@ -98,6 +98,9 @@ class await_chain {
   /// When that wait began, see `loop::stamp`.
   std::uint32_t waiting_since() const noexcept { return waiting_since_; }
 
+  /// The place of its latency class among those of its loop; 0 is the default class.
+  std::uint8_t class_index() const noexcept { return class_index_; }
+
   /// For `resume_on`: itself where it can leave its loop, else null.
   virtual detail::traveller* as_traveller() noexcept { return nullptr; }
 
@@ -108,13 +111,20 @@ class await_chain {
   virtual void finished() noexcept = 0;
   /// From here on it belongs to another loop. Nothing of it may be in use on the one before.
   void move_to(loop& home) noexcept { home_ = &home; }
+  /// Goes back to the default class: what leaves its loop leaves its class there.
+  void leave_class() noexcept;
+  /// Belongs, from here on, to the class of `other`, a chain of the same loop.
+  void join_class_of(const await_chain& other) noexcept;
 
  private:
+  friend class latency_class;
+  friend class loop;
   friend class promise_base;
   friend class suspension;
   loop* home_;
   suspension* waiting_for_ = nullptr;
   bool stop_requested_ = false;
+  std::uint8_t class_index_ = 0;
   std::uint32_t waiting_since_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "gyre/runtime/await_chain.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/promise.h"
+#include "gyre/runtime/ready_classes.h"
 #include "gyre/runtime/scope.h"
 
 namespace gyre {
@@ -70,6 +71,8 @@ task_entry describe(const loop& home, const walk& all, const live_chain& task) {
   task_entry entry;
   entry.depth = task.depth;
   entry.stop_requested = task.chain->stop_requested();
+  if (const auto index = task.chain->class_index())
+    entry.latency_class = home.classes()->of(index).name;
   const promise_base* innermost = all.ready(*task.chain);
   if (innermost) {
     entry.state = task_entry::state::ready;
@@ -133,6 +136,7 @@ std::string seconds(std::chrono::nanoseconds span) {
 void write(std::string& text, const task_entry& entry) {
   const std::string indent(2 * std::min<std::size_t>(entry.depth, 40), ' ');
   text += indent + "task ";
+  if (!entry.latency_class.empty()) text += "in class " + entry.latency_class + " ";
   if (entry.state == task_entry::state::ready) text += "is ready";
   if (entry.state == task_entry::state::running) text += "runs";
   if (entry.state == task_entry::state::waiting) {

@@ -28,6 +28,8 @@ class task_entry {
   std::size_t depth = 0;
   enum state state = state::running;
   bool stop_requested = false;
+  /// The name of its latency class; empty where that is the default one.
+  std::string latency_class;
   /// What it waits for: the name of an operation as in docs/operations.md, or `sleep`, `mutex`,
   /// `scope`, …; empty unless it waits.
   std::string waits_for;

@@ -11,6 +11,7 @@
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/probes.h"
 #include "gyre/runtime/promise.h"
+#include "gyre/runtime/ready_classes.h"
 
 namespace gyre {
 namespace {
@@ -65,7 +66,8 @@ loop::loop(std::unique_ptr<backend> backend)
 }
 
 loop::~loop() {
-  check(ready_.empty() && timers_.empty(), "a loop was destroyed that still has tasks");
+  check(ready_.empty() && timers_.empty() && !(classes_ && classes_->any_ready()),
+        "a loop was destroyed that still has tasks");
   inbox_.close();
 }
 
@@ -114,22 +116,96 @@ void loop::resume_observed(promise_base& next) {
 
 // What ended at once counts too: a turn is over soon, however much each coroutine got done in it.
 template <bool Observed>
-void loop::run_ready() {
-  for (int left = resumes_max; left > 0 && !ready_.empty();) {
-    hops_left_ = hops_max;
-    immediate_left_ = immediate_max;
-    count_one(counters_.resumed);
-    promise_base& next = static_cast<promise_base&>(ready_.pop());
-    if constexpr (Observed)
-      resume_observed(next);
-    else
-      resume(next);
-    left -= 1 + immediate_max - immediate_left_;
-    while (retired_) {
-      retired* ended = std::exchange(retired_, retired_->next_retired_);
-      ended->destroy();
-    }
+inline int loop::run(promise_base& next) {
+  hops_left_ = hops_max;
+  immediate_left_ = immediate_max;
+  count_one(counters_.resumed);
+  if constexpr (Observed)
+    resume_observed(next);
+  else
+    resume(next);
+  const int done = 1 + immediate_max - immediate_left_;
+  while (retired_) {
+    retired* ended = std::exchange(retired_, retired_->next_retired_);
+    ended->destroy();
   }
+  return done;
+}
+
+template <bool Observed>
+void loop::run_ready() {
+  for (int left = resumes_max; left > 0 && !ready_.empty();)
+    left -= run<Observed>(static_cast<promise_base&>(ready_.pop()));
+}
+
+// What became ready stands in one queue until here, so that nobody pays for classes who has none.
+void loop::run_classes() {
+  ready_classes& classes = *classes_;
+  steady_time now = backend_->now();
+  const steady_time end = saturating_add(now, classes.quantum());
+  classes.sort_in(ready_, now);
+  for (int left = resumes_max; left > 0 && classes.any_ready();) {
+    promise_base& next = classes.take_next(now);
+    left -= observer_ ? run<true>(next) : run<false>(next);
+    const steady_time before = std::exchange(now, backend_->now());
+    classes.ran(now - before, now);
+    classes.sort_in(ready_, now);
+    if (now >= end) break;
+  }
+  classes.nobody_runs();
+}
+
+// Turn after turn until nothing is ready; the rest of the last one is the caller's, who may wait.
+void loop::run_class_turns() {
+  while (true) {
+    run_classes();
+    if (!classes_->any_ready()) return;
+    poll_at_once();
+    deliver_and_fire();
+  }
+}
+
+void loop::run_followed() {
+  if (classes_)
+    run_class_turns();
+  else
+    run_ready<true>();
+}
+
+// Nobody else of this turn may run by the old rules: what they spawn would not know its class.
+ready_classes& loop::make_classes() {
+  if (!classes_) {
+    classes_ = std::make_unique<ready_classes>();
+    follows_chains_ = true;
+    immediate_left_ = -resumes_max;
+  }
+  return *classes_;
+}
+
+void loop::chain_begins(await_chain& chain) noexcept {
+  if (classes_) chain.class_index_ = classes_->enter_running();
+  if (observer_) observer_->spawned(chain);
+}
+
+void loop::chain_ends(await_chain& chain) noexcept {
+  if (classes_) classes_->leave(chain.class_index_);
+  if (observer_) observer_->completed(chain);
+}
+
+void await_chain::leave_class() noexcept {
+  if (class_index_ != 0) home_->classes()->leave(std::exchange(class_index_, std::uint8_t{0}));
+}
+
+void await_chain::join_class_of(const await_chain& other) noexcept {
+  if (other.class_index_ == class_index_) return;
+  leave_class();
+  home_->classes()->enter(other.class_index_);
+  class_index_ = other.class_index_;
+}
+
+void loop::for_each_ready(const std::function<void(const ready_node&)>& function) const {
+  if (classes_) classes_->for_each_ready(function);
+  ready_.for_each(function);
 }
 
 std::chrono::nanoseconds loop::since(std::uint32_t stamp) const noexcept {
@@ -162,13 +238,29 @@ void loop::wait() {
 }
 
 void loop::poll() {
+  if (!ready_.empty()) return poll_at_once();
   count_one(counters_.turns);
   set_busy(false);
-  if (ready_.empty())
-    wait();
-  else
-    backend_->poll(backend::no_wait);
+  wait();
   set_busy(true);
+}
+
+void loop::poll_at_once() {
+  count_one(counters_.turns);
+  set_busy(false);
+  backend_->poll(backend::no_wait);
+  set_busy(true);
+}
+
+inline void loop::deliver_and_fire() {
+  if (!inbox_.empty()) inbox_.deliver(counters_.messages);
+  if (timers_.empty()) {
+    stamp_ = stamp_of(backend_->coarse_now());
+  } else {
+    const steady_time now = backend_->now();
+    stamp_ = stamp_of(now);
+    counters_.timers_fired += timers_.advance(now, timers_max);
+  }
 }
 
 std::uint64_t loop::progress() noexcept {
@@ -183,20 +275,13 @@ void loop::drive(const bool& done, scope& root) {
   root_ = &root;
   set_busy(true);
   while (true) {
-    if (observer_) [[unlikely]]
-      run_ready<true>();
+    if (follows_chains_) [[unlikely]]
+      run_followed();
     else
       run_ready<false>();
     if (done) break;
     poll();
-    if (!inbox_.empty()) inbox_.deliver(counters_.messages);
-    if (timers_.empty()) {
-      stamp_ = stamp_of(backend_->coarse_now());
-    } else {
-      const steady_time now = backend_->now();
-      stamp_ = stamp_of(now);
-      counters_.timers_fired += timers_.advance(now, timers_max);
-    }
+    deliver_and_fire();
   }
   set_busy(false);
   root_ = nullptr;

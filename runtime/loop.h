@@ -16,11 +16,13 @@
 
 namespace gyre {
 
+class await_chain;
 class descriptor_users;
 class linked_operations;
 class loop_observer;
 class operation;
 class promise_base;
+class ready_classes;
 class scope;
 
 /// A task record that has ended and can be destroyed as soon as nothing runs inside its frame.
@@ -113,8 +115,19 @@ class loop {
   void observe(loop_observer* observer) noexcept {
     observer_ = observer;
     told_ = nullptr;
+    follows_chains_ = observer_ || classes_;
   }
   loop_observer* observer() const noexcept { return observer_; }
+
+  /// Its latency classes; null where it has none but the default one.
+  ready_classes* classes() const noexcept { return classes_.get(); }
+  /// The same, after making it have them: from the next turn on. See `latency_class`.
+  ready_classes& make_classes();
+
+  /// Whether the two below are to be told of each chain that runs beside others.
+  bool follows_chains() const noexcept { return follows_chains_; }
+  void chain_begins(await_chain& chain) noexcept;
+  void chain_ends(await_chain& chain) noexcept;
 
   /// Whether it runs something, and is not in its backend's hands. From any thread.
   bool is_busy() noexcept { return std::atomic_ref(busy_).load(std::memory_order_relaxed); }
@@ -130,11 +143,8 @@ class loop {
   void when_stuck(std::function<bool(loop&)> look) { look_ = std::move(look); }
   static constexpr std::chrono::seconds patience{2};
 
-  /// Calls `function(node)` for each that is ready, in their order.
-  template <class Function>
-  void for_each_ready(Function function) const {
-    ready_.for_each(function);
-  }
+  /// Calls `function(node)` for each that is ready, in their order, class by class.
+  void for_each_ready(const std::function<void(const ready_node&)>& function) const;
 
   /// Turns until `done`. For `run`, which is what to call instead.
   void drive(const bool& done, scope& root);
@@ -149,8 +159,15 @@ class loop {
   inline void resume(promise_base& next);
   void resume_observed(promise_base& next);
   template <bool Observed>
+  int run(promise_base& next);
+  template <bool Observed>
   void run_ready();
+  void run_classes();
+  void run_class_turns();
+  void run_followed();
   void poll();
+  void poll_at_once();
+  inline void deliver_and_fire();
   void wait();
   void set_busy(bool busy) noexcept {
     std::atomic_ref(busy_).store(busy, std::memory_order_relaxed);
@@ -162,6 +179,7 @@ class loop {
   int hops_left_ = 0;
   int immediate_left_ = 0;
   std::uint32_t stamp_;
+  bool follows_chains_ = false;
   retired* retired_ = nullptr;
   loop_counters counters_;
   bool busy_ = false;
@@ -173,6 +191,7 @@ class loop {
   std::uint64_t looked_after_ = 0;  // so many resumes
   loop_observer* observer_ = nullptr;
   loop_observer* told_ = nullptr;  // the one that knows what runs now
+  std::unique_ptr<ready_classes> classes_;
   loop_metrics metrics_;
 
   alignas(64) inbox inbox_;

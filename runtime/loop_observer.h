@@ -20,7 +20,8 @@ class loop_observer {
   loop_observer& operator=(const loop_observer&) = delete;
 
   /// `chain` will run beside others, at its turn in the ready queue: it was spawned into a scope,
-  /// or is one of several that are awaited together. What `shield` and `with_timeout` run is not.
+  /// is one of several that are awaited together, or awaited by `with_class`. What `shield` and
+  /// `with_timeout` run is not.
   virtual void spawned(const await_chain& chain) noexcept { (void)chain; }
   /// The loop is about to run `chain`, from its ready queue.
   virtual void resumed(const await_chain& chain) noexcept { (void)chain; }

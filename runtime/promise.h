@@ -8,7 +8,6 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
-#include "gyre/runtime/loop_observer.h"
 #include "gyre/runtime/probes.h"
 
 namespace gyre {
@@ -40,16 +39,19 @@ class promise_base : public ready_node {
     continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
-  /// Makes it the first of a chain. `awaiter` goes on when it ends; where it is null the chain is
-  /// told instead.
+  /// Makes it the first of a chain, in the latency class of whom it is begun by. `awaiter` goes on
+  /// when it ends; where it is null the chain is told instead.
   void begin_chain(await_chain& chain, promise_base* awaiter) noexcept {
     check(!chain_, "a task was started twice");
     continuation_ = awaiter;
     chain_ = &chain;
-    if (awaiter) return;
+    if (awaiter) {
+      chain.class_index_ = awaiter->chain_->class_index_;
+      return;
+    }
     probes::spawn(&chain);
-    if (loop_observer* observer = chain.home().observer()) [[unlikely]]
-      observer->spawned(chain);
+    if (chain.home().follows_chains()) [[unlikely]]
+      chain.home().chain_begins(chain);
   }
 
   /// Where control goes when this coroutine is to run now. A compiler that makes no tail call here
@@ -68,8 +70,8 @@ class promise_base : public ready_node {
     if (continuation_) [[likely]]
       return continuation_->transfer();
     probes::complete(chain_);
-    if (loop_observer* observer = chain_->home().observer()) [[unlikely]]
-      observer->completed(*chain_);
+    if (chain_->home().follows_chains()) [[unlikely]]
+      chain_->home().chain_ends(*chain_);
     chain_->finished();
     return std::noop_coroutine();
   }

@@ -119,6 +119,7 @@ void traveller::leave() noexcept {
     if (leaves_after_stop_) return;
     at_ = nullptr;
   }
+  leave_class();
   if (stay_) std::exchange(stay_, nullptr)->end();
   leg_ = trip_ ? leg::arriving : leg::returning;
   next_->post(*this);
@@ -144,6 +145,7 @@ void traveller::arrive_at(loop& here, bool stopped) noexcept {
     stopped |= stop_wanted_;
   }
   move_to(here);
+  if (&here == &home_) join_class_of(waiter_->chain());
   leg_ = leg::leaving;
   if (stopped) await_chain::request_stop();
   std::exchange(trip_, nullptr)->resume_waiter();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/latency_class.h"
 
 namespace gyre {
 
@@ -43,6 +44,12 @@ void scope::spawn(task<void> work) {
   coroutine.begin_chain(*record, nullptr);
   if (stop_requested_) record->await_chain::request_stop();
   home_->make_ready(coroutine);
+}
+
+void scope::spawn(latency_class& of, task<void> work) {
+  auto& coroutine = work.coroutine();
+  spawn(std::move(work));
+  of.take(coroutine.chain());
 }
 
 void scope::request_stop() noexcept {

@@ -13,6 +13,8 @@
 
 namespace gyre {
 
+class latency_class;
+
 /// Owns the tasks that were spawned into it: it ends when all of them have ended. When one fails
 /// with an exception the others are asked to stop, and the exception comes out of the scope. A
 /// scope is opened by `with_scope`, in the way of a nursery; used on its loop's thread only.
@@ -30,6 +32,14 @@ class scope {
     requires std::same_as<invoke_task<Function, Arguments...>, task<void>>
   void spawn(Function function, Arguments... arguments) {
     spawn(gyre::invoke(std::move(function), std::move(arguments)...));
+  }
+
+  /// The same, but in the latency class `of`, not in that of whoever spawns.
+  void spawn(latency_class& of, task<void> work);
+  template <class Function, class... Arguments>
+    requires std::same_as<invoke_task<Function, Arguments...>, task<void>>
+  void spawn(latency_class& of, Function function, Arguments... arguments) {
+    spawn(of, gyre::invoke(std::move(function), std::move(arguments)...));
   }
 
   /// Asks all tasks of the scope to finish early. Idempotent.

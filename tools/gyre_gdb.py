@@ -217,15 +217,42 @@ def children_in_blocks(value):
             yield from unless_ended(first[i])
 
 
+def text_of(string):
+    """The characters of a std::string."""
+    return string["_M_dataplus"]["_M_p"].string()
+
+
+def owned(pointer, type_):
+    """What a std::unique_ptr owns, or None: it consists of a pointer."""
+    address = at(pointer.address, pointer_to(type_))
+    return pointee(address) if int(address) != 0 else None
+
+
+def latency_classes(loop):
+    """(index, gyre::ready_classes::entry) for each latency class of a loop."""
+    classes = owned(loop["classes_"], "gyre::ready_classes")
+    if classes is None:
+        return
+    entries = classes["entries_"]["_M_elems"]
+    for index in range(entries.type.strip_typedefs().range()[1] + 1):
+        entry = owned(entries[index], "gyre::ready_classes::entry")
+        if entry is not None:
+            yield index, entry
+
+
 class Loop:
     """A gyre::loop, and which of its coroutines are ready."""
 
     def __init__(self, value):
         self.value = value
-        ready = listed(value["ready_"]["first_"], "next_")
+        self.classes = dict(latency_classes(value))
+        queues = [each["queue"] for each in self.classes.values()] + [value["ready_"]]
         promise = gdb.lookup_type("gyre::promise_base")
-        coroutines = [Coroutine(at(each.address, promise)) for each in ready]
-        self.ready = {each.chain: each for each in coroutines}
+        self.ready = {}
+        for queue in queues:
+            for each in listed(queue["first_"], "next_"):
+                coroutine = Coroutine(at(each.address, promise))
+                self.ready[coroutine.chain] = coroutine
 
     def now(self):
         """The stamp of the moment; a process that is no more stays at its last turn."""
@@ -263,6 +290,9 @@ class Loop:
             coroutine = first_coroutine(child)
         if bool(chain["stop_requested_"]):
             what += ", asked to stop"
+        index = int(chain["class_index_"])
+        if index != 0:
+            what = f"in class {text_of(self.classes[index]['name'])} {what}"
         print(f"{indent}task {what}")
         locations = list(coroutine.locations())
         for function, path, line in locations[:COROUTINES_MAX]:

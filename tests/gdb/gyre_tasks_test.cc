@@ -64,6 +64,8 @@ task waits for scope
     task waits for event
     task waits for event
 task is ready
+task waits for with_class
+  task in class batch is ready
 )";
 
 TEST(gyre_tasks, of_a_process_and_of_its_core_file) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gyre/runtime/event.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/mutex.h"
 #include "gyre/runtime/resume_on.h"
 #include "gyre/runtime/scope.h"
@@ -14,6 +15,7 @@
 #include "gyre/runtime/task_group.h"
 #include "gyre/runtime/when_all.h"
 #include "gyre/runtime/when_any.h"
+#include "gyre/runtime/with_class.h"
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
@@ -54,12 +56,23 @@ gyre::task<> wait_for_all_kinds(gyre::event& event) {
   });
 }
 
+gyre::task<> yield_for_ever() {
+  while (true) (void)co_await gyre::yield();
+}
+
+gyre::task<> yield_for_ever_in(gyre::latency_class& of) {
+  co_await gyre::with_class(of, yield_for_ever());
+}
+
 gyre::task<> end_with_a_core_file() {
   gyre::event event;
   gyre::event happened;
   gyre::spawn(wait_for_all_kinds(event));
   gyre::spawn(wait_for(happened));
   (void)co_await gyre::sleep_for(1h);
+  gyre::latency_class batch("batch", 10);
+  gyre::spawn(yield_for_ever_in(batch));
+  (void)co_await gyre::yield();
   happened.set();
   std::abort();
 }
