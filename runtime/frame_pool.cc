@@ -36,14 +36,14 @@ constinit thread_local frame_pool::idle_blocks frame_pool::idle_;
 /// Frees what a thread has at hand when it ends.
 class frame_pool_of_thread {
  public:
-  frame_pool_of_thread() noexcept { frame_pool::idle_.bytes = 0; }
+  frame_pool_of_thread() noexcept { frame_pool::idle_.room = frame_pool::idle_bytes_max; }
   ~frame_pool_of_thread() { empty(); }
 
   // What is freed from here on goes straight to the heap.
   static void empty() noexcept {
     for (frame_pool::free_block*& first : frame_pool::idle_.first)
       while (first) give_to_heap(std::exchange(first, first->next));
-    frame_pool::idle_.bytes = frame_pool::idle_bytes_max;
+    frame_pool::idle_.room = 0;
   }
 
   static void clean_up_at_exit() {
@@ -59,9 +59,15 @@ void* frame_pool::allocate_from_heap(std::size_t size) {
   return block;
 }
 
-void frame_pool::deallocate_slowly(void* block, std::size_t size) noexcept {
-  if (!reuse || size - 1 >= pooled_max || heap.cleaned_up) return give_to_heap(block);
+void frame_pool::deallocate_unpooled(void* block) noexcept {
+  give_to_heap(block);
+}
+
+void frame_pool::deallocate_without_room(void* block, std::size_t size) noexcept {
+  idle_.room += room_for(size);
+  if (!reuse || heap.cleaned_up) return give_to_heap(block);
   frame_pool_of_thread::clean_up_at_exit();
+  idle_.room -= room_for(size);
   keep(block, size);
 }
 

@@ -19,7 +19,7 @@ class frame_pool {
     if (size - 1 < pooled_max) {
       free_block*& first = idle_.first[class_of(size)];
       if (first) [[likely]] {
-        idle_.bytes -= rounded(size);
+        idle_.room += room_for(size);
         return std::exchange(first, first->next);
       }
     }
@@ -28,10 +28,11 @@ class frame_pool {
 
   /// `size` must be what was asked for.
   static void deallocate(void* block, std::size_t size) noexcept {
-    if (size - 1 < pooled_max && idle_.bytes < idle_bytes_max) [[likely]]
-      keep(block, size);
-    else
-      deallocate_slowly(block, size);
+    if (size - 1 >= pooled_max) [[unlikely]]
+      return deallocate_unpooled(block);
+    if ((idle_.room -= room_for(size)) < 0) [[unlikely]]
+      return deallocate_without_room(block, size);
+    keep(block, size);
   }
 
   /// Blocks of this thread that are in use: allocated here less freed here. Tests compare it; it
@@ -51,26 +52,29 @@ class frame_pool {
   static constexpr std::size_t granule = 64;
   static constexpr std::size_t classes = 64;
   static constexpr std::size_t pooled_max = granule * classes;
-  static constexpr std::size_t idle_bytes_max = 8 << 20;
+  static constexpr std::int64_t idle_bytes_max = 8 << 20;
 
   /// What a thread has at hand. Trivially destructible on purpose: reading it costs no
-  /// initialisation check. It counts as full until the thread's end is known to clean it up.
+  /// initialisation check. There is no room until the thread's end is known to clean it up.
   struct idle_blocks {
     std::array<free_block*, classes> first{};
-    std::size_t bytes = idle_bytes_max;
+    std::int64_t room = 0;  // for so many bytes more
   };
 
   static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / granule; }
   static constexpr std::size_t rounded(std::size_t size) noexcept {
     return (class_of(size) + 1) * granule;
   }
+  static constexpr std::int64_t room_for(std::size_t size) noexcept {
+    return static_cast<std::int64_t>(rounded(size));
+  }
   static void keep(void* block, std::size_t size) noexcept {
     free_block*& first = idle_.first[class_of(size)];
     first = ::new (block) free_block{first};
-    idle_.bytes += rounded(size);
   }
   static void* allocate_from_heap(std::size_t size);
-  static void deallocate_slowly(void* block, std::size_t size) noexcept;
+  static void deallocate_unpooled(void* block) noexcept;
+  static void deallocate_without_room(void* block, std::size_t size) noexcept;
 
   static constinit thread_local idle_blocks idle_;
 };

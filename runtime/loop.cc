@@ -80,10 +80,9 @@ loop* loop::current_or_null() noexcept {
   return current_loop;
 }
 
-bool loop::submit(operation& operation) noexcept {
-  if (!backend_->submit(operation)) return false;
+bool loop::goes_on_at_once(operation& ended) noexcept {
   if (take_immediate()) return true;
-  make_ready(*operation.waiter());
+  make_ready(*ended.waiter());
   return false;
 }
 
@@ -228,7 +227,8 @@ void loop::poll_stuck() {
   if (look_(*this)) look_ = nullptr;
 }
 
-void loop::wait() {
+// This and `poll` are part of `drive`: see `ring::enter`.
+[[gnu::always_inline]] inline void loop::wait() {
   const bool asleep = inbox_.fall_asleep();
   const steady_time until = asleep ? timers_.next() : backend::no_wait;
   if (until == never && may_be_stuck()) [[unlikely]]
@@ -237,7 +237,7 @@ void loop::wait() {
   if (asleep) inbox_.wake_up();
 }
 
-void loop::poll() {
+[[gnu::always_inline]] inline void loop::poll() {
   if (!ready_.empty()) return poll_at_once();
   count_one(counters_.turns);
   set_busy(false);

@@ -67,8 +67,9 @@ class loop {
   void make_ready(ready_node& node) noexcept { ready_.push(node); }
 
   /// Counts a direct transfer from one coroutine to another; false once it is time to go through
-  /// the ready queue instead, so that the stack stays bounded.
-  bool take_hop() noexcept { return hops_left_-- > 0; }
+  /// the ready queue instead, so that the stack stays bounded. Of the loop that runs on this
+  /// thread: transfers are so short that finding their loop would be a part of them.
+  static bool take_hop() noexcept { return --hops_left_ >= 0; }
 
   /// Counts a wait that ends without suspending; false once its task must let others run instead,
   /// so that what is always ready doesn't keep the loop from everybody else. At most 32 in a row,
@@ -76,7 +77,9 @@ class loop {
   bool take_immediate() noexcept { return immediate_left_-- > 0; }
 
   /// Hands `operation` to the backend; true when its result is there already.
-  bool submit(operation& operation) noexcept;
+  bool submit(operation& operation) noexcept {
+    return backend_->submit(operation) && goes_on_at_once(operation);
+  }
 
   /// Asks all to end early that is in flight on a descriptor, or in a link with such.
   void cancel_all(const descriptor_users& users) noexcept;
@@ -158,6 +161,7 @@ class loop {
 
   inline void resume(promise_base& next);
   void resume_observed(promise_base& next);
+  bool goes_on_at_once(operation& ended) noexcept;
   template <bool Observed>
   int run(promise_base& next);
   template <bool Observed>
@@ -175,8 +179,9 @@ class loop {
   void poll_stuck();
   bool may_be_stuck() const noexcept;
 
+  static inline constinit thread_local int hops_left_ = 0;
+
   ready_queue ready_;
-  int hops_left_ = 0;
   int immediate_left_ = 0;
   std::uint32_t stamp_;
   bool follows_chains_ = false;

@@ -17,7 +17,7 @@ class promise_base : public ready_node {
  public:
   await_chain& chain() const noexcept { return *chain_; }
   /// The coroutine that awaits this one; null at the top of a chain.
-  promise_base* continuation() const noexcept { return continuation_; }
+  promise_base* continuation() const noexcept { return chain_ ? continuation_ : nullptr; }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
   /// Where it awaits, or did last; what it did not suspend for doesn't count.
   const await_location& awaits_at() const noexcept { return awaits_at_; }
@@ -58,22 +58,22 @@ class promise_base : public ready_node {
   /// (g++ below -O2, and under its sanitizers) deepens the stack with each transfer: so every so
   /// often the way leads through the ready queue.
   std::coroutine_handle<> transfer() noexcept {
-    loop& home = chain_->home();
-    if (home.take_hop()) [[likely]]
+    if (loop::take_hop()) [[likely]]
       return handle_;
-    home.make_ready(*this);
-    return std::noop_coroutine();
+    return transfer_later();
+  }
+  /// The same, for those who have its handle at hand.
+  std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
+    if (loop::take_hop()) [[likely]]
+      return handle;
+    return transfer_later();
   }
 
   /// Where control goes when this coroutine has finished.
   std::coroutine_handle<> finish() noexcept {
     if (continuation_) [[likely]]
       return continuation_->transfer();
-    probes::complete(chain_);
-    if (chain_->home().follows_chains()) [[unlikely]]
-      chain_->home().chain_ends(*chain_);
-    chain_->finished();
-    return std::noop_coroutine();
+    return finish_chain();
   }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -101,7 +101,20 @@ class promise_base : public ready_node {
 
  private:
   friend class suspension;
-  promise_base* continuation_ = nullptr;
+
+  [[gnu::noinline, gnu::cold]] std::coroutine_handle<> transfer_later() noexcept {
+    chain_->home().make_ready(*this);
+    return std::noop_coroutine();
+  }
+  std::coroutine_handle<> finish_chain() noexcept {
+    probes::complete(chain_);
+    if (chain_->home().follows_chains()) [[unlikely]]
+      chain_->home().chain_ends(*chain_);
+    chain_->finished();
+    return std::noop_coroutine();
+  }
+
+  promise_base* continuation_;  // set with the chain
   await_chain* chain_ = nullptr;
   await_location awaits_at_;
 };

@@ -21,7 +21,7 @@ class ready_node {
  private:
   friend class loop;
   friend class ready_queue;
-  ready_node* next_ = nullptr;
+  ready_node* next_;  // set when it is pushed
 };
 
 /// Coroutines to resume, first come first served. Intrusive: pushing allocates nothing.

@@ -26,7 +26,7 @@ class task_promise_value : public promise_base {
   template <std::convertible_to<T> Value>
   void return_value(Value&& value) noexcept(std::is_nothrow_constructible_v<T, Value>) {
     std::construct_at(&value_, std::forward<Value>(value));
-    if constexpr (!std::is_trivially_destructible_v<T>) returned_ = true;
+    if constexpr (!std::is_trivially_destructible_v<T>) returned_.value = true;
   }
   void unhandled_exception() noexcept { failure_ = std::current_exception(); }
   T take() {
@@ -41,13 +41,21 @@ class task_promise_value : public promise_base {
   task_promise_value() noexcept {}
   ~task_promise_value() {
     if constexpr (!std::is_trivially_destructible_v<T>) {
-      if (returned_) std::destroy_at(&value_);
+      if (returned_.value) std::destroy_at(&value_);
     }
   }
 
  private:
+  // Where nobody asks, nothing is kept.
+  class flag {
+   public:
+    bool value = false;
+  };
+  class no_flag {};
+
   std::exception_ptr failure_;
-  bool returned_ = false;
+  [[no_unique_address]] std::conditional_t<std::is_trivially_destructible_v<T>, no_flag, flag>
+      returned_;
   union {
     T value_;
   };
@@ -140,7 +148,7 @@ class [[nodiscard]] task {
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
                                           await_location at = await_location::current()) noexcept {
       frame_.promise().join_chain(awaiting.promise(), at);
-      return frame_.promise().transfer();
+      return frame_.promise().transfer(frame_);
     }
     T await_resume() { return frame_.promise().take(); }
 
