@@ -34,11 +34,13 @@ class offload_pool {
   /// One that `users` counts and that was not asked to stop, or null.
   operation* find(const descriptor_users& users) noexcept;
 
+  /// Whether there is something to collect.
+  bool has_done() const noexcept { return any_done_.load(std::memory_order_relaxed); }
   /// Calls `take(operation, result)` for each that was performed, and gives their number. `take`
   /// may submit again.
   template <class Take>
   unsigned collect(Take take) noexcept {
-    if (!any_done_.load(std::memory_order_relaxed)) return 0;
+    if (!has_done()) return 0;
     unsigned count = 0;
     for (operation_queue done = take_done(); operation* each = done.pop(); ++count)
       take(*each, static_cast<int>(each->backend_slot));

@@ -110,6 +110,8 @@ result<std::unique_ptr<ring>> ring::set_up(const ring_size& size, const ring_fea
   if (without.has(ring_feature::absolute_timeouts))
     made->features_ &= ~uring_abi::feature_min_timeout;
   if (without.has(ring_feature::no_iowait)) made->features_ &= ~uring_abi::feature_no_iowait;
+  if (made->features_ & uring_abi::feature_no_iowait)
+    made->enter_flags_ |= uring_abi::enter_no_iowait;
   if (!made->map(params)) return errno_error(errno);
   if (!without.has(ring_feature::registered_ring)) made->register_file();
   made->limit_workers();
@@ -156,7 +158,7 @@ void ring::register_file() noexcept {
   update.data = static_cast<std::uint64_t>(fd_);
   if (register_call(fd_, IORING_REGISTER_RING_FDS, &update, 1) != 1) return;
   enter_fd_ = static_cast<int>(update.offset);
-  enter_flags_ = IORING_ENTER_REGISTERED_RING;
+  enter_flags_ |= IORING_ENTER_REGISTERED_RING;
 }
 
 bool ring::register_files(unsigned count) noexcept {
@@ -206,36 +208,21 @@ ring::~ring() {
   if (fd_ >= 0) close(fd_);
 }
 
-io_uring_sqe* ring::next_submission() noexcept {
-  if (unconsumed() == sq_entries_) return nullptr;
-  io_uring_sqe* sqe = &sqes_[sq_tail_++ & (sq_entries_ - 1)];
-  std::memset(sqe, 0, sizeof *sqe);
-  return sqe;
-}
-
-int ring::enter(unsigned least, steady_time until) noexcept {
-  __atomic_store_n(sq_shared_tail_, sq_tail_, __ATOMIC_RELEASE);
-  unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
-  if (features_ & uring_abi::feature_no_iowait) flags |= uring_abi::enter_no_iowait;
-
-  io_uring_getevents_arg argument{};
+int ring::enter_until(unsigned least, steady_time until) noexcept {
+  unsigned flags = enter_flags_ | IORING_ENTER_EXT_ARG;
+  std::chrono::nanoseconds wait = until.time_since_epoch();
+  if (features_ & uring_abi::feature_min_timeout)
+    flags |= uring_abi::enter_abs_timer;
+  else
+    wait = std::max(wait - std::chrono::steady_clock::now().time_since_epoch(),
+                    std::chrono::nanoseconds::zero());
   __kernel_timespec timeout{};
-  const bool timed = least > 0 && until != never;
-  if (timed) {
-    std::chrono::nanoseconds wait = until.time_since_epoch();
-    if (features_ & uring_abi::feature_min_timeout)
-      flags |= uring_abi::enter_abs_timer;
-    else
-      wait = std::max(wait - std::chrono::steady_clock::now().time_since_epoch(),
-                      std::chrono::nanoseconds::zero());
-    timeout.tv_sec = wait.count() / 1'000'000'000;
-    timeout.tv_nsec = wait.count() % 1'000'000'000;
-    argument.ts = reinterpret_cast<std::uintptr_t>(&timeout);
-    flags |= IORING_ENTER_EXT_ARG;
-  }
-  const long done =
-      syscall(__NR_io_uring_enter, enter_fd_, unconsumed(), least, flags,
-              timed ? static_cast<void*>(&argument) : nullptr, timed ? sizeof argument : 0);
+  timeout.tv_sec = wait.count() / 1'000'000'000;
+  timeout.tv_nsec = wait.count() % 1'000'000'000;
+  io_uring_getevents_arg argument{};
+  argument.ts = reinterpret_cast<std::uintptr_t>(&timeout);
+  const long done = syscall(__NR_io_uring_enter, enter_fd_, unconsumed(), least, flags, &argument,
+                            sizeof argument);
   return done < 0 ? -errno : static_cast<int>(done);
 }
 

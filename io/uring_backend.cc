@@ -11,14 +11,14 @@
 #include <utility>
 
 #include "gyre/io/catalogue.h"
-#include "gyre/io/uring_abi.h"
+#include "gyre/io/unnoticed_failures.h"
 #include "gyre/io/uring_report.h"
 #include "gyre/runtime/check.h"
 
 namespace gyre {
 namespace {
 
-// Of the completion's 64 bits the upper half is the generation, which is never 0 for operations.
+// Of the completion's 64 bits the upper half is the generation, of which a bit is always set.
 constexpr std::uint64_t wake_data = 0;
 constexpr std::uint64_t cancel_data = 1;  // + the slot of what is cancelled
 
@@ -75,32 +75,6 @@ ring_feature_set joined(ring_feature_set some, const ring_feature_set& others) n
   return some;
 }
 
-// The kernel does not take a failure of these for one, and goes on with a soft link, see quirks.cc.
-// So nothing may follow them there.
-bool fails_unnoticed(std::uint8_t opcode) noexcept {
-  switch (opcode) {
-    case IORING_OP_FSYNC:
-    case IORING_OP_SYNC_FILE_RANGE:
-    case IORING_OP_FALLOCATE:
-    case uring_abi::op_ftruncate:
-    case IORING_OP_MADVISE:
-    case IORING_OP_SHUTDOWN:
-    case IORING_OP_STATX:
-    case IORING_OP_RENAMEAT:
-    case IORING_OP_UNLINKAT:
-    case IORING_OP_MKDIRAT:
-    case IORING_OP_SYMLINKAT:
-    case IORING_OP_LINKAT:
-    case IORING_OP_FGETXATTR:
-    case IORING_OP_FSETXATTR:
-    case IORING_OP_GETXATTR:
-    case IORING_OP_SETXATTR:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool contains(const opcode_set& all, const opcode_set& some) noexcept {
   return (all & some) == some;
 }
@@ -150,7 +124,8 @@ uring_backend::uring_backend(std::unique_ptr<ring> ring, descriptor wake,
 }
 
 uring_backend::~uring_backend() {
-  check(in_flight_ == 0 && backlog_.empty(), "a backend was destroyed with operations in flight");
+  check(counters_.submitted == counters_.completed,
+        "a backend was destroyed with operations in flight");
   wake();
   while (wake_armed_) {
     enter(1, never);
@@ -181,25 +156,44 @@ bool uring_backend::grow() noexcept {
 // early. Some entries are kept, so that a full ring can still be told to cancel.
 bool uring_backend::has_room(std::size_t count) noexcept {
   if (ring_->submissions_free() < kept_for_cancels_ + count) [[unlikely]] {
-    enter(0, no_wait);
+    submit_now();
     if (ring_->submissions_free() < kept_for_cancels_ + count) return false;
   }
-  while (slots_.size() - in_flight_ < count)
+  while (!has_slots(count))
     if (!grow()) return false;
   return true;
 }
 
+bool uring_backend::has_slots(std::size_t count) const noexcept {
+  std::uint32_t free = first_free_;
+  for (; count > 0 && free != no_slot; --count) free = slots_[free].next_free;
+  return count == 0;
+}
+
 // An opcode that the kernel does not have is missed by its operations alone.
-ring_policy uring_backend::policy_of(const operation& operation) const noexcept {
-  const operation_kind& kind = operation.kind();
+inline ring_policy uring_backend::policy_of(const operation_kind& kind) const noexcept {
   if (kind.policy != ring_policy::submit || usable_.test(kind.opcode)) [[likely]]
     return kind.policy;
   return kind.waits_for == awaited_thing::device ? ring_policy::offload : ring_policy::perform;
 }
 
+// Mostly it is a submission, and there is room for it.
 bool uring_backend::submit(operation& operation) noexcept {
   ++counters_.submitted;
-  const ring_policy policy = policy_of(operation);
+  const bool room =
+      backlog_.empty() && first_free_ != no_slot && ring_->submissions_free() > kept_for_cancels_;
+  if (!room || policy_of(operation.kind()) != ring_policy::submit) [[unlikely]]
+    return submit_slowly(operation);
+  const slot& slot = take_slot(operation);
+  operation.backend_state = in_ring;
+  io_uring_sqe& sqe = ring_->take_submission();
+  operation.prepare(sqe);
+  sqe.user_data = user_data_of(operation.backend_slot, slot.generation);
+  return false;
+}
+
+bool uring_backend::submit_slowly(operation& operation) noexcept {
+  const ring_policy policy = policy_of(operation.kind());
   if (policy != ring_policy::submit) {
     const std::optional<int> result =
         policy == ring_policy::perform ? perform(operation) : offload(operation);
@@ -210,11 +204,10 @@ bool uring_backend::submit(operation& operation) noexcept {
       return true;
     }
   }
-  if (backlog_.empty() && has_room()) [[likely]] {
+  if (backlog_.empty() && has_room())
     start(operation, policy);
-    return false;
-  }
-  enqueue(operation);
+  else
+    enqueue(operation);
   return false;
 }
 
@@ -261,7 +254,7 @@ void uring_backend::performed(operation& operation, int result) noexcept {
   if (result == -EAGAIN && operation.ready_when().fd >= 0) {
     if (!operation.stop_requested()) {
       if (has_room())
-        start(operation, policy_of(operation));
+        start(operation, policy_of(operation.kind()));
       else
         enqueue(operation);
       return;
@@ -278,11 +271,12 @@ void uring_backend::enqueue(operation& operation) noexcept {
   backlog_.push(operation);
 }
 
-void uring_backend::take_slot(operation& operation) noexcept {
+inline uring_backend::slot& uring_backend::take_slot(operation& operation) noexcept {
   slot& slot = slots_[first_free_];
   operation.backend_slot = std::exchange(first_free_, slot.next_free);
   slot.operation = &operation;
-  ++in_flight_;
+  slot.generation = (slot.generation + 1) | slot::generation_bit;
+  return slot;
 }
 
 void uring_backend::start(operation& operation, ring_policy policy) noexcept {
@@ -301,16 +295,17 @@ void uring_backend::start(operation& operation, ring_policy policy) noexcept {
   submit_entry(operation);
 }
 
+// There must be room in the ring.
 io_uring_sqe& uring_backend::submit_entry(operation& operation) noexcept {
-  io_uring_sqe* sqe = ring_->next_submission();
-  if (operation.backend_state <= in_link) [[likely]] {
-    operation.prepare(*sqe);
+  io_uring_sqe& sqe = ring_->take_submission();
+  if (operation.backend_state <= in_link) {
+    operation.prepare(sqe);
   } else {
     const readiness awaited = operation.ready_when();
-    io_uring_prep_poll_add(sqe, awaited.fd, static_cast<unsigned>(awaited.events));
+    io_uring_prep_poll_add(&sqe, awaited.fd, static_cast<unsigned>(awaited.events));
   }
-  sqe->user_data = user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
-  return *sqe;
+  sqe.user_data = user_data_of(operation.backend_slot, slots_[operation.backend_slot].generation);
+  return sqe;
 }
 
 void uring_backend::submit_again() noexcept {
@@ -320,7 +315,7 @@ void uring_backend::submit_again() noexcept {
   }
   while (!backlog_.empty() && has_room()) {
     operation& next = *backlog_.pop();
-    start(next, policy_of(next));
+    start(next, policy_of(next.kind()));
   }
 }
 
@@ -365,7 +360,7 @@ void uring_backend::cancel_failed(std::uint32_t slot, int error) noexcept {
 // An entry even of those that are kept back; null when the kernel takes none.
 io_uring_sqe* uring_backend::next_submission() noexcept {
   if (io_uring_sqe* sqe = ring_->next_submission()) return sqe;
-  enter(0, no_wait);
+  submit_now();
   return ring_->next_submission();
 }
 
@@ -380,37 +375,52 @@ void uring_backend::cancel_all(const descriptor_users& users) noexcept {
   while (operation* each = pool_.find(users)) each->request_stop();
 }
 
-void uring_backend::release_slot(operation& operation) noexcept {
-  slot& slot = slots_[operation.backend_slot];
+inline void uring_backend::release(slot& slot) noexcept {
+  slot.next_free = std::exchange(first_free_, slot.operation->backend_slot);
   slot.operation = nullptr;
-  if (++slot.generation == 0) slot.generation = 1;
-  slot.next_free = std::exchange(first_free_, operation.backend_slot);
-  --in_flight_;
 }
 
-void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
-  const auto index = static_cast<std::uint32_t>(cqe.user_data);
-  const auto generation = static_cast<std::uint32_t>(cqe.user_data >> 32);
-  if (generation == 0) [[unlikely]] {
-    if (cqe.user_data == wake_data)
+// Null where nothing bears that number, or what did has ended.
+inline uring_backend::slot* uring_backend::slot_of(std::uint64_t user_data) noexcept {
+  const auto index = static_cast<std::uint32_t>(user_data);
+  if (index >= slots_.size()) [[unlikely]]
+    return nullptr;
+  slot& slot = slots_[index];
+  const auto generation = static_cast<std::uint32_t>(user_data >> 32);
+  return slot.generation == generation && slot.operation ? &slot : nullptr;
+}
+
+// Mostly it is the end of what was submitted once.
+inline void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
+  slot* const slot = slot_of(cqe.user_data);
+  if (!slot || slot->operation->backend_state != in_ring || cqe.res < 0) [[unlikely]]
+    return completed_otherwise(cqe.user_data, cqe.res);
+  operation& operation = *slot->operation;
+  if (cqe.res > 0 && operation.advance(cqe.res) && !operation.stop_requested()) [[unlikely]]
+    return repeat(operation);
+  end(*slot, cqe.res);
+}
+
+void uring_backend::completed_otherwise(std::uint64_t user_data, int result) noexcept {
+  if (user_data >> 32 == 0) {
+    if (user_data == wake_data)
       wake_armed_ = false;
     else
-      cancel_failed(index - cancel_data, cqe.res);
+      cancel_failed(static_cast<std::uint32_t>(user_data - cancel_data), result);
     return;
   }
-  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].operation)
-      [[unlikely]] {
+  slot* const slot = slot_of(user_data);
+  if (!slot) {
     ++counters_.stale;
     return;
   }
-  operation& operation = *slots_[index].operation;
-  if (operation.backend_state & cancel_due) [[unlikely]] {
+  operation& operation = *slot->operation;
+  if (operation.backend_state & cancel_due) {
     cancels_due_.remove(operation);
     operation.backend_state &= ~cancel_due;
   }
-  int result = cqe.res;
-  if (operation.backend_state != in_ring) [[unlikely]] {
-    if (operation.backend_state == in_link) return end_linked(operation, result);
+  if (operation.backend_state != in_ring) {
+    if (operation.backend_state == in_link) return end_linked(*slot, result);
     if (result >= 0) {
       if (operation.backend_state == to_offload) return offload_again(operation);
       result = operation.backend_state == to_perform ? perform(operation) : -EINTR;
@@ -419,27 +429,29 @@ void uring_backend::completed(const io_uring_cqe& cqe) noexcept {
   }
   // A worker was interrupted, or a non-blocking descriptor was not ready: neither is the answer.
   const bool again = interrupted(result) || (result == -EAGAIN && operation.ready_when().fd >= 0);
-  if (again && !operation.stop_requested()) [[unlikely]] {
+  if (again && !operation.stop_requested()) {
     if (result == -EAGAIN && operation.backend_state == in_ring)
       operation.backend_state = to_submit;
     repeat(operation);
     return;
   }
-  if (result > 0 && operation.advance(result) && !operation.stop_requested()) [[unlikely]] {
+  if (result > 0 && operation.advance(result) && !operation.stop_requested()) {
     repeat(operation);
     return;
   }
-  end(operation, again ? -ECANCELED : result);
+  end(*slot, again ? -ECANCELED : result);
 }
 
-void uring_backend::end(operation& operation, int result) noexcept {
-  release_slot(operation);
+inline void uring_backend::end(slot& slot, int result) noexcept {
+  operation& operation = *slot.operation;
+  release(slot);
   ++counters_.completed;
   operation.complete(result);
 }
 
 // What is no answer has cut the link, and is not repeated from here: the rest would not follow.
-void uring_backend::end_linked(operation& operation, int result) noexcept {
+void uring_backend::end_linked(slot& slot, int result) noexcept {
+  operation& operation = *slot.operation;
   const bool waits = result == -EAGAIN && operation.ready_when().fd >= 0;
   if (result > 0)
     operation.advance(result);
@@ -447,12 +459,12 @@ void uring_backend::end_linked(operation& operation, int result) noexcept {
     result = -ECANCELED;
   else if (interrupted(result))
     result = -EINTR;
-  end(operation, result);
+  end(slot, result);
 }
 
 // It was in the pool, had to wait for a descriptor, and that is ready.
 void uring_backend::offload_again(operation& operation) noexcept {
-  release_slot(operation);
+  release(slots_[operation.backend_slot]);
   const std::optional<int> result =
       operation.stop_requested() ? std::optional(-ECANCELED) : offload(operation);
   if (result) performed(operation, *result);
@@ -463,7 +475,7 @@ void uring_backend::repeat(operation& operation) noexcept {
     submit_entry(operation);
     return;
   }
-  release_slot(operation);
+  release(slots_[operation.backend_slot]);
   enqueue(operation);
 }
 
@@ -489,11 +501,20 @@ void uring_backend::wake() noexcept {
   errno = interrupted_errno;
 }
 
-int uring_backend::enter(unsigned least, steady_time until) noexcept {
+[[gnu::always_inline]] inline void uring_backend::enter(unsigned least,
+                                                        steady_time until) noexcept {
   ++counters_.syscalls;
   const int entered = ring_->enter(least, until);
-  if (entered >= 0) return entered;
-  switch (-entered) {
+  if (entered < 0) [[unlikely]]
+    enter_failed(-entered, least > 0);
+}
+
+void uring_backend::submit_now() noexcept {
+  enter(0, no_wait);
+}
+
+void uring_backend::enter_failed(int error, bool waits) noexcept {
+  switch (error) {
     case EINTR:
     case ETIME:
       break;
@@ -502,22 +523,21 @@ int uring_backend::enter(unsigned least, steady_time until) noexcept {
     case ENOMEM: {
       // The kernel has no memory for requests just now. What was published stays published.
       const timespec pause = {0, 1'000'000};
-      if (least > 0) nanosleep(&pause, nullptr);
+      if (waits) nanosleep(&pause, nullptr);
       break;
     }
     default:
-      errno = -entered;
+      errno = error;
       std::perror("io_uring_enter");
       fail_check("io_uring_enter failed in a way that leaves the ring unusable");
   }
-  return entered;
 }
 
 bool uring_backend::spin(steady_time until) noexcept {
   ++counters_.spins;
   look_.begin_look();
   const bool seen = spin_.spin(until, [this] {
-    if (ring_->has_deferred()) enter(0, no_wait);
+    if (ring_->has_deferred()) submit_now();
     return ring_->has_completions() || look_.woken();
   });
   const bool found = look_.end_look() || seen;
@@ -525,11 +545,9 @@ bool uring_backend::spin(steady_time until) noexcept {
   return found;
 }
 
-void uring_backend::wait(steady_time until) noexcept {
-  if (spin_.enabled()) {
-    if (ring_->unconsumed() > 0) enter(0, no_wait);
-    if (ring_->has_completions() || (spin_.due() && spin(until))) return;
-  }
+void uring_backend::look_and_wait(steady_time until) noexcept {
+  if (ring_->unconsumed() > 0) submit_now();
+  if (ring_->has_completions() || (spin_.due() && spin(until))) return;
   ++counters_.waits;
   spin_.sleep([&] { enter(1, until); });
 }
@@ -540,7 +558,7 @@ bool uring_backend::collect() noexcept {
 }
 
 void uring_backend::poll(steady_time until) noexcept {
-  if (collect()) until = no_wait;
+  if (pool_.has_done() && collect()) until = no_wait;
   if (!wake_armed_) arm_wake();
   if (!backlog_.empty() || !cancels_due_.empty()) [[unlikely]] {
     submit_again();
@@ -549,13 +567,17 @@ void uring_backend::poll(steady_time until) noexcept {
       until = std::min(until, now() + retry_pause);
   }
   if (!wake_armed_) until = no_wait;
-  if (until != no_wait && !ring_->has_completions())
-    wait(until);
-  else if (ring_->unconsumed() > 0 || ring_->has_deferred())
-    enter(0, no_wait);
+  if (until == no_wait || ring_->has_completions()) {
+    if (ring_->unconsumed() > 0 || ring_->has_deferred()) enter(0, no_wait);
+  } else if (spin_.enabled()) {
+    look_and_wait(until);
+  } else {
+    ++counters_.waits;
+    enter(1, until);
+  }
   if (ring_->overflowed()) ++counters_.overflows;
   ring_->reap(reap_max, [this](const io_uring_cqe& cqe) { completed(cqe); });
-  collect();
+  if (pool_.has_done()) collect();
 }
 
 backend_report uring_backend::report() const {

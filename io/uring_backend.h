@@ -74,8 +74,10 @@ class uring_backend final : public backend {
   // A completion names its operation by slot and generation: one that is late or comes twice finds
   // another generation there, and is counted instead of followed.
   struct slot {
-    class operation* operation = nullptr;
-    std::uint32_t generation = 1;
+    static constexpr std::uint32_t generation_bit = 1U << 31;
+
+    class operation* operation = nullptr;  // null in those that are free
+    std::uint32_t generation = 0;
     std::uint32_t next_free = 0;
   };
 
@@ -85,7 +87,8 @@ class uring_backend final : public backend {
   bool switched_off(ring_feature feature) const noexcept {
     return options_.without_features.has(feature) || also_without_.features.has(feature);
   }
-  ring_policy policy_of(const operation& operation) const noexcept;
+  ring_policy policy_of(const operation_kind& kind) const noexcept;
+  bool submit_slowly(operation& operation) noexcept;
   int perform(operation& operation) noexcept;
   std::optional<int> offload(operation& operation) noexcept;
   void offload_again(operation& operation) noexcept;
@@ -93,7 +96,8 @@ class uring_backend final : public backend {
   bool collect() noexcept;
   bool has_room(std::size_t count = 1) noexcept;
   bool grow() noexcept;
-  void take_slot(operation& operation) noexcept;
+  bool has_slots(std::size_t count) const noexcept;
+  slot& take_slot(operation& operation) noexcept;
   void start(operation& operation, ring_policy policy) noexcept;
   io_uring_sqe& submit_entry(operation& operation) noexcept;
   void submit_again() noexcept;
@@ -101,15 +105,19 @@ class uring_backend final : public backend {
   void cancel_failed(std::uint32_t slot, int error) noexcept;
   io_uring_sqe* next_submission() noexcept;
   void arm_wake() noexcept;
+  slot* slot_of(std::uint64_t user_data) noexcept;
   void completed(const io_uring_cqe& cqe) noexcept;
-  void end(operation& operation, int result) noexcept;
-  void end_linked(operation& operation, int result) noexcept;
+  void completed_otherwise(std::uint64_t user_data, int result) noexcept;
+  void end(slot& slot, int result) noexcept;
+  void end_linked(slot& slot, int result) noexcept;
   void repeat(operation& operation) noexcept;
   void enqueue(operation& operation) noexcept;
-  void release_slot(operation& operation) noexcept;
-  int enter(unsigned least, steady_time until) noexcept;
+  void release(slot& slot) noexcept;
+  void enter(unsigned least, steady_time until) noexcept;
+  void enter_failed(int error, bool waits) noexcept;
+  void submit_now() noexcept;
   bool spin(steady_time until) noexcept;
-  void wait(steady_time until) noexcept;
+  void look_and_wait(steady_time until) noexcept;
 
   std::unique_ptr<ring> ring_;
   direct_table direct_;
@@ -122,7 +130,6 @@ class uring_backend final : public backend {
   const unsigned kept_for_cancels_;
   std::vector<slot> slots_;
   std::uint32_t first_free_;
-  std::uint32_t in_flight_ = 0;
 
   operation_queue backlog_;      // waiting for room
   operation_queue cancels_due_;  // in flight, to be cancelled when there is room or once more

@@ -12,15 +12,25 @@ void operation::prepare(io_uring_sqe&) noexcept {
   fail_check("an operation that io_uring does not have was to be prepared for a ring");
 }
 
+// All are counted; of those that are not measured it is all that is noted.
+inline void operation::tell_start(loop& home) noexcept {
+  probes::operation_start(this, kind_->name);
+  if (loop_observer* observer = home.observer()) [[unlikely]]
+    observe_start(*observer);
+  operation_metrics* metrics = home.metrics().of(*kind_);
+  if (!metrics || metrics->count()) [[unlikely]]
+    measure_from_here(home, metrics);
+}
+
 bool operation::start(promise_base& waiter, await_location at) noexcept {
   check(state_ == state::idle, "an operation was awaited a second time: make a new one");
   begin_wait(waiter, at);
   stop_requested_ = false;
-  if (waiter.chain().stop_requested()) {
+  if (waiter.chain().stop_requested()) [[unlikely]] {
     result_ = -ECANCELED;
     return false;
   }
-  if (is_refused()) {
+  if (is_refused()) [[unlikely]] {
     result_ = -EBADF;
     return false;
   }
@@ -38,20 +48,23 @@ int operation::awaited_descriptor() const noexcept {
 }
 
 void operation::conclude(int result) noexcept {
-  check(state_ == state::in_flight, "a backend completed an operation that was not in flight");
+  check(in_flight(), "a backend completed an operation that was not in flight");
   if (result < 0 || stands_for_ != 0) [[unlikely]]
     measure_end(result);
   probes::operation_end(this, kind_->name, result);
   if (loop_observer* observer = waiter_->chain().home().observer()) [[unlikely]]
     observer->operation_ended(*this, result);
-  result_ = result;
-  state_ = state::ended;
-  let_go();
+  end(result);
 }
 
-void operation::leave(descriptor_users* users) noexcept {
-  if (--users->in_flight_ == 0 && users->closer_)
-    users->left_(*std::exchange(users->closer_, nullptr));
+void operation::complete_noted(int result) noexcept {
+  conclude(result);
+  if (linked_) return linked_->ended(*this);
+  resume_waiter();
+}
+
+void operation::let_close(descriptor_users& users) noexcept {
+  users.left_(*std::exchange(users.closer_, nullptr));
 }
 
 void operation::request_stop() noexcept {
@@ -60,26 +73,16 @@ void operation::request_stop() noexcept {
 }
 
 void operation::stop() noexcept {
-  if (state_ != state::in_flight || stop_requested_) return;
+  if (!in_flight() || stop_requested_) return;
   stop_requested_ = true;
   waiter_->chain().home().kernel().cancel(*this);
-}
-
-void operation::hold() noexcept {
-  if (users_) ++users_->in_flight_;
-  if (other_users_) ++other_users_->in_flight_;
-}
-
-void operation::let_go() noexcept {
-  if (users_) leave(users_);
-  if (other_users_) leave(other_users_);
 }
 
 void operation::join(linked_submission& submission, promise_base& waiter) noexcept {
   waiter_ = &waiter;
   linked_ = &submission;
   stop_requested_ = false;
-  state_ = state::in_flight;
+  state_ = state::in_flight_noted;
   hold();
 }
 
@@ -101,39 +104,35 @@ void operation::detach() noexcept {
   linked_ = nullptr;
 }
 
-void operation::ended_linked() noexcept {
-  linked_->ended(*this);
+void operation::observe_start(loop_observer& observer) noexcept {
+  observer.operation_started(*this);
 }
 
-void operation::tell_start(loop& home) noexcept {
-  probes::operation_start(this, kind_->name);
-  if (loop_observer* observer = home.observer()) [[unlikely]]
-    observer->operation_started(*this);
-  measure_start(home);
-}
-
-void operation::measure_start(loop& home) noexcept {
-  loop_metrics& all = home.metrics();
-  stands_for_ = 0;
-  metrics_ = all.of(*kind_);
-  if (!metrics_ || !metrics_->count()) [[likely]]
-    return;
-  stands_for_ = metrics_->draw(all.random());
-  measured_since_ = home.now();
+void operation::measure_from_here(loop& home, operation_metrics* metrics) noexcept {
+  uncounted_ = metrics == nullptr;
+  if (!metrics) return;
+  stands_for_ = metrics->draw(home.metrics().random());
+  state_ = state::in_flight_noted;
+  measured_since_ = home.now().time_since_epoch();
 }
 
 void operation::measure_end(int result) noexcept {
-  if (result < 0 && metrics_) metrics_->ended_with(-result);
+  loop& home = waiter_->chain().home();
+  operation_metrics* metrics = uncounted_ ? nullptr : home.metrics().of(*kind_);
+  if (!metrics) stands_for_ = 0;
+  if (metrics && result < 0) metrics->ended_with(-result);
   if (stands_for_ == 0) return;
-  const steady_time now = waiter_->chain().home().now();
-  metrics_->latency_.record(now - measured_since_, stands_for_);
+  const std::chrono::nanoseconds now = home.now().time_since_epoch();
+  metrics->latency_.record(now - measured_since_, stands_for_);
   measured_since_ = now;
   if (linked_) stands_for_ = 0;
 }
 
 void operation::measure_resumption() noexcept {
-  const steady_time now = waiter_->chain().home().now();
-  metrics_->resumption_.record(now - measured_since_, stands_for_);
+  loop& home = waiter_->chain().home();
+  const std::chrono::nanoseconds now = home.now().time_since_epoch();
+  if (operation_metrics* metrics = home.metrics().of(*kind_))
+    metrics->resumption_.record(now - measured_since_, stands_for_);
   stands_for_ = 0;
 }
 

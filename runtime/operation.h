@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -177,10 +178,13 @@ class operation : public suspension {
   /// Hands the result over and lets the waiter go on. The operation may be gone right after the
   /// loop's next turn of its ready queue.
   void complete(int result) noexcept {
-    conclude(result);
-    if (linked_) [[unlikely]]
-      return ended_linked();
-    resume_waiter();
+    promise_base& waiter = *waiter_;
+    loop& home = waiter.chain().home();
+    if (state_ != state::in_flight || result < 0 || home.observer()) [[unlikely]]
+      return complete_noted(result);
+    probes::operation_end(this, kind_->name, result);
+    end(result);
+    home.make_ready(waiter);
   }
   /// Hands the result over where `backend::submit` has it at once.
   void conclude(int result) noexcept;
@@ -199,8 +203,16 @@ class operation : public suspension {
   // For links, see link.h.
   /// Counts it on its descriptors once more, from before it begins until after it has ended:
   /// closing one of them has to wait for all of a link.
-  void hold() noexcept;
-  void let_go() noexcept;
+  void hold() noexcept {
+    if (!users_) return;
+    ++users_->in_flight_;
+    if (other_users_) ++other_users_->in_flight_;
+  }
+  void let_go() noexcept {
+    if (!users_) return;
+    leave(*users_);
+    if (other_users_) leave(*other_users_);
+  }
   /// Makes it a part of `submission`, to be handed over by `backend::submit_linked`.
   void join(linked_submission& submission, promise_base& waiter) noexcept;
   /// The submission was taken.
@@ -209,7 +221,7 @@ class operation : public suspension {
   void leave_submission() noexcept;
   /// Whether one of its descriptors is being closed.
   bool is_refused() const noexcept {
-    return (users_ && users_->closing_) || (other_users_ && other_users_->closing_);
+    return users_ && (users_->closing_ || (other_users_ && other_users_->closing_));
   }
   /// Asks it to end, alone.
   void stop() noexcept;
@@ -219,6 +231,7 @@ class operation : public suspension {
   void forget() noexcept {
     detach();
     state_ = state::idle;
+    uncounted_ = false;
   }
   /// Takes over how an operation ended that stands for this one.
   void adopt(int result) noexcept {
@@ -230,17 +243,17 @@ class operation : public suspension {
     result_ = -ECANCELED;
     state_ = state::ended;
   }
-  bool in_flight() const noexcept { return state_ == state::in_flight; }
+  bool in_flight() const noexcept { return state_ >= state::in_flight; }
   bool ended() const noexcept { return state_ == state::ended; }
   /// The kernel's answer, once it has ended.
   int answer() const noexcept { return result_; }
   bool succeeded() noexcept { return result_ >= 0 && fulfilled(); }
 
   /// For the backend's own use while the operation is in flight.
-  std::uint32_t backend_slot = 0;
-  std::uint32_t backend_state = 0;
-  operation* backend_next = nullptr;
-  operation* backend_previous = nullptr;
+  std::uint32_t backend_slot;
+  std::uint32_t backend_state;
+  operation* backend_next;
+  operation* backend_previous;
 
  protected:
   /// `users` is where the descriptor counts its operations; null for descriptors that nobody closes
@@ -255,7 +268,7 @@ class operation : public suspension {
   operation(const operation_kind& kind, descriptor_users& users, descriptor_users& other) noexcept
       : kind_(&kind), users_(&users), other_users_(&other) {}
   ~operation() {
-    check(state_ != state::in_flight,
+    check(!in_flight(),
           "a task was destroyed while its operation was in flight: stop it and await its end");
   }
 
@@ -283,26 +296,43 @@ class operation : public suspension {
     return false;
   }
 
-  enum class state : std::uint8_t { idle, in_flight, ended };
+  enum class state : std::uint8_t {
+    idle,
+    ended,
+    in_flight,
+    in_flight_noted,  ///< its end is for others than its waiter too: it is measured, or in a link
+  };
 
-  void leave(descriptor_users* users) noexcept;
-  void ended_linked() noexcept;
-  void tell_start(loop& home) noexcept;
-  void measure_start(loop& home) noexcept;
+  void end(int result) noexcept {
+    result_ = result;
+    state_ = state::ended;
+    let_go();
+  }
+
+  static void leave(descriptor_users& users) noexcept {
+    if (--users.in_flight_ == 0 && users.closer_) [[unlikely]]
+      let_close(users);
+  }
+  static void let_close(descriptor_users& users) noexcept;
+  inline void tell_start(loop& home) noexcept;
+  void observe_start(loop_observer& observer) noexcept;
+  void measure_from_here(loop& home, operation_metrics* metrics) noexcept;
+  void complete_noted(int result) noexcept;
   void measure_end(int result) noexcept;
   void measure_resumption() noexcept;
 
+  // In the order in which they are used. Those without a value get theirs when it begins, or ends.
   const operation_kind* kind_;
   descriptor_users* users_;
-  descriptor_users* other_users_ = nullptr;
+  descriptor_users* other_users_ = nullptr;  // there are `users_` too, then
   linked_submission* linked_ = nullptr;
-  int result_ = 0;
+  std::uint32_t stands_for_ = 0;  // so many, where its time is measured, from beginning to end
   state state_ = state::idle;
   bool stop_requested_ = false;
   bool whole_ = false;
-  std::uint32_t stands_for_ = 0;          // so many, where its time is measured
-  operation_metrics* metrics_ = nullptr;  // of its kind, from when it is in flight
-  steady_time measured_since_;            // its beginning, then its end, where it is measured
+  bool uncounted_ = false;  // it began while nothing was
+  int result_;
+  std::chrono::nanoseconds measured_since_;  // the clock's, at its beginning, then at its end
 };
 
 /// Waits until no operation is in flight on a descriptor. Not ended by a stop: what waits here is

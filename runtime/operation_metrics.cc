@@ -69,16 +69,18 @@ loop_metrics::~loop_metrics() {
 
 // One place is kept free, so that each search comes to an end.
 operation_metrics* loop_metrics::look_further(const operation_kind& kind) noexcept {
-  std::size_t place = entry_of(kind);
-  while (table_[place]) {
-    if (table_[place]->kind_ == &kind) return table_[place];
-    place = (place + 1) % entries;
+  if (!measuring_) return nullptr;
+  const std::size_t first = entry_of(kind);
+  std::size_t place = first;
+  while (table_[place] && table_[place]->kind_ != &kind) place = (place + 1) % entries;
+  if (!table_[place]) {
+    if (size_ + 1 == entries) return nullptr;
+    table_[place] = new (std::nothrow) operation_metrics(kind);
+    if (!table_[place]) return nullptr;
+    ++size_;
   }
-  if (size_ + 1 == entries) return nullptr;
-  operation_metrics* made = new (std::nothrow) operation_metrics(kind);
-  if (!made) return nullptr;
-  ++size_;
-  return table_[place] = made;
+  if (place == first) at_place_[place] = &kind;
+  return table_[place];
 }
 
 // Marsaglia's xorshift.

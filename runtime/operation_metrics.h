@@ -74,7 +74,10 @@ class loop_metrics {
   std::string text() const;
 
   /// Ends counting and measuring, or goes on with it: for showing what it costs.
-  void measure(bool on) noexcept { measuring_ = on; }
+  void measure(bool on) noexcept {
+    measuring_ = on;
+    at_place_.fill(nullptr);
+  }
 
  private:
   friend class operation;
@@ -85,17 +88,17 @@ class loop_metrics {
     return reinterpret_cast<std::uintptr_t>(&kind) / 32 % entries;
   }
   operation_metrics* of(const operation_kind& kind) noexcept {
-    if (!measuring_) [[unlikely]]
-      return nullptr;
-    operation_metrics* first = table_[entry_of(kind)];
-    if (first && first->kind_ == &kind) [[likely]]
-      return first;
+    const std::size_t place = entry_of(kind);
+    if (at_place_[place] == &kind) [[likely]]
+      return table_[place];
     return look_further(kind);
   }
   operation_metrics* look_further(const operation_kind& kind) noexcept;
   std::uint32_t random() noexcept;
 
   std::array<operation_metrics*, entries> table_{};
+  // Of what in the table is where it is looked for first, and is to be found.
+  std::array<const operation_kind*, entries> at_place_{};
   std::size_t size_ = 0;
   std::uint32_t seed_ = 0x9e3779b9;
   bool measuring_ = true;

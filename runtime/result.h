@@ -74,19 +74,24 @@ class [[nodiscard]] result<void> {
  public:
   using value_type = void;
 
-  result() noexcept = default;
-  /*implicit*/ result(std::error_code error) noexcept : error_(error) {}
-  /*implicit*/ result(std::errc error) noexcept : error_(std::make_error_code(error)) {}
+  result() noexcept {}
+  /*implicit*/ result(std::error_code error) noexcept
+      : number_(error.value()), category_(error ? &error.category() : nullptr) {}
+  /*implicit*/ result(std::errc error) noexcept : result(std::make_error_code(error)) {}
 
-  bool has_value() const noexcept { return !error_; }
+  bool has_value() const noexcept { return category_ == nullptr; }
   explicit operator bool() const noexcept { return has_value(); }
   void value() const {
-    if (error_) throw std::system_error(error_);
+    if (category_) throw std::system_error(error());
   }
-  std::error_code error() const noexcept { return error_; }
+  std::error_code error() const noexcept {
+    return category_ ? std::error_code(number_, *category_) : std::error_code();
+  }
 
  private:
-  std::error_code error_;
+  // Not an error_code: to make an empty one is to call the library.
+  int number_ = 0;
+  const std::error_category* category_ = nullptr;
 };
 
 template <class T>
