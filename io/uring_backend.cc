@@ -14,6 +14,7 @@
 #include "gyre/io/unnoticed_failures.h"
 #include "gyre/io/uring_report.h"
 #include "gyre/runtime/check.h"
+#include "gyre/runtime/inbox.h"
 
 namespace gyre {
 namespace {
@@ -533,22 +534,24 @@ void uring_backend::enter_failed(int error, bool waits) noexcept {
   }
 }
 
-bool uring_backend::spin(steady_time until) noexcept {
+// Not while anything waits that `poll` has to see to.
+bool uring_backend::look(steady_time until, const inbox& messages) noexcept {
+  if (!wake_armed_ || !backlog_.empty() || !cancels_due_.empty()) return false;
+  if (ring_->unconsumed() > 0) submit_now();
+  if (ring_->has_completions()) return true;
+  if (!spin_.due()) return false;
   ++counters_.spins;
   look_.begin_look();
-  const bool seen = spin_.spin(until, [this] {
+  const bool seen = spin_.spin(until, [&] {
     if (ring_->has_deferred()) submit_now();
-    return ring_->has_completions() || look_.woken();
+    return !messages.empty() || ring_->has_completions() || look_.woken();
   });
   const bool found = look_.end_look() || seen;
   if (!found) ++counters_.spun_in_vain;
   return found;
 }
 
-void uring_backend::look_and_wait(steady_time until) noexcept {
-  if (ring_->unconsumed() > 0) submit_now();
-  if (ring_->has_completions() || (spin_.due() && spin(until))) return;
-  ++counters_.waits;
+void uring_backend::sleep(steady_time until) noexcept {
   spin_.sleep([&] { enter(1, until); });
 }
 
@@ -569,11 +572,12 @@ void uring_backend::poll(steady_time until) noexcept {
   if (!wake_armed_) until = no_wait;
   if (until == no_wait || ring_->has_completions()) {
     if (ring_->unconsumed() > 0 || ring_->has_deferred()) enter(0, no_wait);
-  } else if (spin_.enabled()) {
-    look_and_wait(until);
   } else {
     ++counters_.waits;
-    enter(1, until);
+    if (spin_.enabled()) [[unlikely]]
+      sleep(until);
+    else
+      enter(1, until);
   }
   if (ring_->overflowed()) ++counters_.overflows;
   ring_->reap(reap_max, [this](const io_uring_cqe& cqe) { completed(cqe); });

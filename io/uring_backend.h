@@ -59,6 +59,8 @@ class uring_backend final : public backend {
   void cancel(operation& operation) noexcept override;
   void cancel_all(const descriptor_users& users) noexcept override;
   void poll(steady_time until) noexcept override;
+  bool looks() const noexcept override { return spin_.enabled(); }
+  bool look(steady_time until, const inbox& messages) noexcept override;
   void wake() noexcept override;
   int take_direct_slot() noexcept override;
   void return_direct_slot(int slot) noexcept override { direct_.give_back(slot); }
@@ -116,8 +118,7 @@ class uring_backend final : public backend {
   void enter(unsigned least, steady_time until) noexcept;
   void enter_failed(int error, bool waits) noexcept;
   void submit_now() noexcept;
-  bool spin(steady_time until) noexcept;
-  void look_and_wait(steady_time until) noexcept;
+  void sleep(steady_time until) noexcept;
 
   std::unique_ptr<ring> ring_;
   direct_table direct_;

@@ -9,6 +9,7 @@
 namespace gyre {
 
 class descriptor_users;
+class inbox;
 class loop;
 class operation;
 
@@ -74,6 +75,15 @@ class backend {
   /// latest: `no_wait` returns at once, `never` waits for ever.
   virtual void poll(steady_time until) noexcept = 0;
   static constexpr steady_time no_wait = steady_time::min();
+
+  /// Whether it looks before it sleeps: asked once.
+  virtual bool looks() const noexcept { return false; }
+  /// Looks for completions, and whether `messages` have come, for as long as that may pay and until
+  /// `until` at most, while nobody has to wake the thread. True when `poll` needn't wait.
+  virtual bool look(steady_time until, const inbox& messages) noexcept {
+    (void)until, (void)messages;
+    return false;
+  }
 
   /// Ends the current or the next wait in `poll`. From any thread, also from a signal handler.
   virtual void wake() noexcept = 0;

@@ -22,6 +22,10 @@ class backend_wrapper : public backend {
     inner_->forget(users, fd);
   }
   void poll(steady_time until) noexcept override { inner_->poll(until); }
+  bool looks() const noexcept override { return inner_->looks(); }
+  bool look(steady_time until, const inbox& messages) noexcept override {
+    return inner_->look(until, messages);
+  }
   void wake() noexcept override { inner_->wake(); }
   steady_time now() const noexcept override { return inner_->now(); }
   steady_time coarse_now() const noexcept override { return inner_->coarse_now(); }

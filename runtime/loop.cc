@@ -61,7 +61,10 @@ steady_time backend::coarse_now() const noexcept {
 }
 
 loop::loop(std::unique_ptr<backend> backend)
-    : stamp_(stamp_of(backend->now())), backend_(std::move(backend)), timers_(backend_->now()) {
+    : stamp_(stamp_of(backend->now())),
+      backend_(std::move(backend)),
+      timers_(backend_->now()),
+      looks_(backend_->looks()) {
   backend_->attach(*this);
 }
 
@@ -229,6 +232,7 @@ void loop::poll_stuck() {
 
 // This and `poll` are part of `drive`: see `ring::enter`.
 [[gnu::always_inline]] inline void loop::wait() {
+  if (looks_ && backend_->look(timers_.next(), inbox_)) return backend_->poll(backend::no_wait);
   const bool asleep = inbox_.fall_asleep();
   const steady_time until = asleep ? timers_.next() : backend::no_wait;
   if (until == never && may_be_stuck()) [[unlikely]]

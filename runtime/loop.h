@@ -199,6 +199,8 @@ class loop {
   std::unique_ptr<ready_classes> classes_;
   loop_metrics metrics_;
 
+  const bool looks_;
+
   alignas(64) inbox inbox_;
 };
 

@@ -39,6 +39,7 @@ class manual_clock final : public backend_wrapper {
   bool submit(operation& operation) noexcept override;
   bool submit_linked(std::span<operation* const> operations, link_kind kind) noexcept override;
   void poll(steady_time until) noexcept override;
+  bool looks() const noexcept override { return false; }
   void wake() noexcept override;
   void attach(loop& home) override;
   /// What is in a table of the kernel's could not be done by the loop's thread.

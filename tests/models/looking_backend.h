@@ -9,6 +9,7 @@
 #include "gyre/io/wake_word.h"
 #include "gyre/runtime/backend.h"
 #include "gyre/runtime/backend_report.h"
+#include "gyre/runtime/inbox.h"
 #include "gyre/runtime/operation.h"
 
 namespace gyre {
@@ -20,12 +21,15 @@ class looking_backend final : public backend {
   void cancel(operation&) noexcept override {}
   void cancel_all(const descriptor_users&) noexcept override {}
   void poll(steady_time until) noexcept override {
-    if (until == no_wait) return;
+    if (until != no_wait) bell_.wait();
+  }
+  bool looks() const noexcept override { return true; }
+  bool look(steady_time, const inbox& messages) noexcept override {
     look_.begin_look();
     bool seen = false;
-    for (unsigned looks = model::any_below(3); looks > 0 && !seen; --looks) seen = look_.woken();
-    if (look_.end_look() || seen) return;
-    bell_.wait();
+    for (unsigned looks = model::any_below(3); looks > 0 && !seen; --looks)
+      seen = look_.woken() || !messages.empty();
+    return look_.end_look() || seen;
   }
   void wake() noexcept override {
     if (!look_.wake()) bell_.ring();
