@@ -51,7 +51,8 @@ class latency_class_report {
 /// given a class pays nothing for them. One that was reads the clock each time that it resumes a
 /// task.
 ///
-/// It must outlive its tasks, which is checked. At most 31 at a time on a loop; on its thread only.
+/// It must outlive its tasks, which is checked, and end before its loop. At most 31 at a time on a
+/// loop; on its thread only.
 class latency_class {
  public:
   static constexpr unsigned shares_max = 10'000;

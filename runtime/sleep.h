@@ -62,8 +62,9 @@ sleep sleep_for(std::chrono::duration<Rep, Period> span) noexcept {
   return sleep(saturating_add(loop::current().now(), saturating_nanoseconds(span)));
 }
 
-/// Lets every other task that is ready run once. Gives whether to go on: false once the task has
-/// been asked to stop, which ends no yield, so that what does its last work yields all the same.
+/// Lets every other task that is ready, of its latency class, run once. Gives whether to go on:
+/// false once the task has been asked to stop, which ends no yield, so that what does its last work
+/// yields all the same.
 ///
 ///     while (more() && co_await gyre::yield()) do_some();
 class [[nodiscard]] yield {

@@ -15,8 +15,8 @@ from rounds import Failure
 ITERATIONS = 128_000
 ITERATIONS_OF = {"timer_fire": 1_000_000}
 
-# Threads that wait for each other by looking: their instructions say nothing.
-LEFT_OUT = ("post_awake", "post_asleep")
+# Who waits by looking: its instructions say nothing.
+LEFT_OUT = ("post_awake", "post_asleep", "nop_beside_batch")
 
 
 def count(binary, rows, say):
