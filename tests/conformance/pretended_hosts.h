@@ -7,7 +7,8 @@ namespace gyre::conformance {
 ///
 /// - `missing.test` is unknown, of `silent.test` no name server answers;
 /// - `several.test` has the addresses 127.0.0.2, 127.0.0.3 and 127.0.0.1, in this order;
-/// - `gate.test`, at 127.0.0.1, takes as long as a `closed_gate` is there and is not open.
+/// - `gate.test`, at 127.0.0.1, takes as long as a `closed_gate` is there and is not open, but for
+///   the thread that closed it, which looks names up where no other thread can be had.
 class closed_gate {
  public:
   closed_gate();
