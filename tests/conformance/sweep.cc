@@ -90,20 +90,21 @@ class last_words {
 };
 constinit std::array<char, 512> last_words::text_{};
 
-/// How long a disturbance of one behaviour may go on to one more place. Without
-/// GYRE_SWEEP_EVERYWHERE behaviours that go on for long are disturbed in their beginning only, and
-/// at no more than some forty places.
+/// How long a disturbance of one behaviour may go on to one more place. Behaviours that go on for
+/// long are disturbed in their beginning only, and, without GYRE_SWEEP_EVERYWHERE, at no more than
+/// some forty places.
 class bounds {
  public:
-  static bool everywhere() { return std::getenv("GYRE_SWEEP_EVERYWHERE") != nullptr; }
-
-  bounds() : end_(steady_clock::now() + each) {}
-  bool over() const { return !everywhere() && steady_clock::now() > end_; }
+  bounds() : end_(steady_clock::now() + (everywhere() ? each_everywhere : each)) {}
+  bool over() const { return steady_clock::now() > end_; }
 
   static int step(int last) { return everywhere() ? 1 : 1 + last / others; }
 
  private:
-  static constexpr auto each = 20ms;
+  static bool everywhere() { return std::getenv("GYRE_SWEEP_EVERYWHERE") != nullptr; }
+
+  static constexpr std::chrono::milliseconds each = 15ms;
+  static constexpr std::chrono::milliseconds each_everywhere = 10s;
   static constexpr int others = 30;
   const steady_clock::time_point end_;
 };
