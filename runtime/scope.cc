@@ -8,42 +8,42 @@
 
 namespace gyre {
 
-class scope::child final : public await_chain, public retired {
- public:
-  child(scope& owner, task<void> work) noexcept
-      : await_chain(*owner.home_), owner_(owner), work_(std::move(work)) {}
+namespace {
 
-  static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
-  static void operator delete(void* record, std::size_t size) noexcept {
-    frame_pool::deallocate(record, size);
-  }
+/// Of a task whose end concerns nobody but its scope.
+class plain_child final : public scope::child {
+ public:
+  using scope::child::child;
 
  private:
-  friend class scope;
-  void finished() noexcept override { owner_.ended(*this); }
   void destroy() noexcept override { delete this; }
-
-  scope& owner_;
-  task<void> work_;
-  child* next_ = nullptr;
-  child** link_ = nullptr;
 };
+
+}  // namespace
 
 scope::~scope() {
   check(size_ == 0, "a scope was destroyed before its tasks had ended: await it to its end");
 }
 
+// Each task spawned takes this way: a call would cost it some instructions.
+[[gnu::always_inline]] inline void scope::begin(child& record, promise_base& coroutine) noexcept {
+  record.next_ = children_;
+  record.link_ = &children_;
+  if (children_) children_->link_ = &record.next_;
+  children_ = &record;
+  ++size_;
+  coroutine.begin_chain(record, nullptr);
+  if (stop_requested_) record.await_chain::request_stop();
+  home_->make_ready(coroutine);
+}
+
 void scope::spawn(task<void> work) {
   auto& coroutine = work.coroutine();
-  auto* record = new child(*this, std::move(work));
-  record->next_ = children_;
-  record->link_ = &children_;
-  if (children_) children_->link_ = &record->next_;
-  children_ = record;
-  ++size_;
-  coroutine.begin_chain(*record, nullptr);
-  if (stop_requested_) record->await_chain::request_stop();
-  home_->make_ready(coroutine);
+  begin(*new plain_child(*this, std::move(work)), coroutine);
+}
+
+void scope::spawn(child& record) noexcept {
+  begin(record, record.work_.coroutine());
 }
 
 void scope::spawn(latency_class& of, task<void> work) {
@@ -72,8 +72,10 @@ void scope::ended(child& child) noexcept {
   try {
     child.work_.coroutine().take();
   } catch (...) {
-    if (!failure_) failure_ = std::current_exception();
-    request_stop();
+    if (const auto failure = std::current_exception(); !child.bears(failure)) {
+      if (!failure_) failure_ = failure;
+      request_stop();
+    }
   }
   home_->retire(child);
   if (size_ == 0) emptied();

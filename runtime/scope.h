@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/promise.h"
 #include "gyre/runtime/task.h"
@@ -42,6 +43,11 @@ class scope {
     spawn(of, gyre::invoke(std::move(function), std::move(arguments)...));
   }
 
+  /// What a scope keeps of one of its tasks: for who has to know when that has ended.
+  class child;
+  /// Spawns the task of such a record, which has to delete itself in `destroy`.
+  void spawn(child& record) noexcept;
+
   /// Asks all tasks of the scope to finish early. Idempotent.
   void request_stop() noexcept;
   bool stop_requested() const noexcept { return stop_requested_; }
@@ -65,8 +71,7 @@ class scope {
   }
 
  private:
-  class child;
-
+  inline void begin(child& record, promise_base& coroutine) noexcept;
   void ended(child& child) noexcept;
 
   loop* home_;
@@ -74,6 +79,33 @@ class scope {
   std::size_t size_ = 0;
   bool stop_requested_ = false;
   std::exception_ptr failure_;
+};
+
+/// A task of a scope. `destroy` is called once it has ended, before whoever waits for the scope
+/// goes on, and has to delete the record, and with it the task's frame.
+class scope::child : public await_chain, public retired {
+ public:
+  child(scope& owner, task<void> work) noexcept
+      : await_chain(*owner.home_), owner_(owner), work_(std::move(work)) {}
+
+  static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
+  static void operator delete(void* record, std::size_t size) noexcept {
+    frame_pool::deallocate(record, size);
+  }
+
+ protected:
+  ~child() = default;
+  /// Whether what the task threw concerns it alone; else the scope ends with that.
+  virtual bool bears(const std::exception_ptr&) noexcept { return false; }
+
+ private:
+  friend class scope;
+  void finished() noexcept override { owner_.ended(*this); }
+
+  scope& owner_;
+  task<void> work_;
+  child* next_ = nullptr;
+  child** link_ = nullptr;
 };
 
 /// The scope of `with_scope`, and the wait for its end.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gyre/io/run.h"
+#include "gyre/net/server.h"
 #include "gyre/net/tcp.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/tests/heap/counted_heap.h"
@@ -22,8 +23,8 @@ gyre::task<> echo(gyre::tcp_stream stream) {
     if (*got == 0 || !co_await stream.write_all(std::span(bytes).first(*got))) break;
 }
 
-gyre::task<> accept_all(gyre::tcp_listener& listener, gyre::scope& connections) {
-  while (auto stream = co_await listener.accept()) connections.spawn(echo(*std::move(stream)));
+gyre::task<> serve(gyre::server& server, gyre::tcp_listener listener) {
+  (void)co_await server.serve(std::move(listener), echo);
 }
 
 gyre::task<> ping(gyre::tcp_stream& stream, int messages) {
@@ -60,15 +61,26 @@ gyre::task<cost> measure_round(std::vector<gyre::tcp_stream>& streams, int messa
   co_return found;
 }
 
+gyre::task<> connect_and_ping(gyre::endpoint server) {
+  auto stream = (co_await gyre::tcp_stream::connect(server)).value();
+  co_await ping(stream, 1);
+  stream.shutdown_write().value();
+  buffer bytes;
+  if ((co_await stream.read_some(bytes)).value() != 0)
+    throw std::runtime_error("expected the end of the stream");
+}
+
 /// What a message costs once everything has been used: server and clients are on one loop.
 gyre::task<cost> measure(int connections, int messages) {
   auto listener = gyre::tcp_listener::bind(gyre::endpoint::loopback_v4(0)).value();
+  const gyre::endpoint local = listener.local().value();
+  gyre::server server;
   cost found;
-  co_await gyre::with_scope([&](gyre::scope& server) -> gyre::task<> {
-    server.spawn(accept_all(listener, server));
+  co_await gyre::with_scope([&](gyre::scope& beside) -> gyre::task<> {
+    beside.spawn(serve(server, std::move(listener)));
     std::vector<gyre::tcp_stream> streams;
     for (int i = 0; i < connections; ++i)
-      streams.push_back((co_await gyre::tcp_stream::connect(listener.local().value())).value());
+      streams.push_back((co_await gyre::tcp_stream::connect(local)).value());
     co_await ping_all(streams, 10);
 
     // A backend may start a thread late: the steady state is the best of a few rounds.
@@ -77,9 +89,28 @@ gyre::task<cost> measure(int connections, int messages) {
       if (round == 0 || next.allocations < found.allocations) found = next;
       if (found.allocations == 0) break;
     }
-    server.request_stop();
+    server.stop();
   });
   co_return found;
+}
+
+/// What allocates, of a hundred connections that come one after the other.
+gyre::task<std::uint64_t> count_allocations_of_connections() {
+  auto listener = gyre::tcp_listener::bind(gyre::endpoint::loopback_v4(0)).value();
+  const gyre::endpoint local = listener.local().value();
+  gyre::server server;
+  std::uint64_t fewest = 0;
+  co_await gyre::with_scope([&](gyre::scope& beside) -> gyre::task<> {
+    beside.spawn(serve(server, std::move(listener)));
+    for (int round = 0; round < 5; ++round) {
+      const std::uint64_t before = gyre::counted_heap::allocations();
+      for (int i = 0; i < 100; ++i) co_await connect_and_ping(local);
+      const std::uint64_t count = gyre::counted_heap::allocations() - before;
+      if (round == 0 || count < fewest) fewest = count;
+    }
+    server.stop();
+  });
+  co_return fewest;
 }
 
 cost measure_on(gyre::backend_choice backend, int connections, int messages) {
@@ -105,6 +136,15 @@ TEST_P(SteadyState, AnEchoedMessageAllocatesNothing) {
   const cost found = measure_on(GetParam(), 8, 2000);
   if (frames_are_pooled) {
     EXPECT_EQ(found.allocations, 0);
+  }
+}
+
+TEST_P(SteadyState, AConnectionThatIsServedAllocatesNothing) {
+  gyre::run_options options;
+  options.backend = GetParam();
+  const std::uint64_t count = gyre::run(count_allocations_of_connections(), options);
+  if (frames_are_pooled) {
+    EXPECT_EQ(count, 0U);
   }
 }
 
