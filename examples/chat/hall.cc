@@ -16,11 +16,11 @@ std::string hall::guest_name() {
 
 void hall::enter(member& member) {
   members_.emplace(member.name, &member);
+  if (ending_) say_goodbye(member);
 }
 
 void hall::leave(member& member) {
   members_.erase(member.name);
-  if (ending_ && members_.empty()) empty.set();
 }
 
 void hall::rename(member& member, std::string name) {
@@ -68,11 +68,12 @@ gyre::task<> hall::hand_on(std::shared_ptr<room> room) {
 
 void hall::shut_down() {
   ending_ = true;
-  for (const auto& [name, each] : members_) {
-    each->tell("the server is shutting down");
-    each->drain();
-  }
-  if (members_.empty()) empty.set();
+  for (const auto& [name, each] : members_) say_goodbye(*each);
+}
+
+void hall::say_goodbye(member& member) {
+  member.tell("the server is shutting down");
+  member.drain();
 }
 
 }  // namespace chat

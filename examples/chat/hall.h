@@ -9,9 +9,7 @@
 #include "gyre/examples/chat/member.h"
 #include "gyre/examples/chat/settings.h"
 #include "gyre/runtime/channel.h"
-#include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
-#include "gyre/runtime/semaphore.h"
 #include "gyre/runtime/task.h"
 
 namespace chat {
@@ -34,8 +32,7 @@ class room {
 class hall {
  public:
   /// The rooms' tasks are spawned into `rooms`, which must outlive the members.
-  hall(const settings& settings, gyre::scope& rooms)
-      : places(settings.limits.members_max), settings_(settings), rooms_scope_(rooms) {}
+  hall(const settings& settings, gyre::scope& rooms) : settings_(settings), rooms_scope_(rooms) {}
 
   const chat::settings& settings() const noexcept { return settings_; }
 
@@ -55,15 +52,14 @@ class hall {
 
   const std::map<std::string, std::shared_ptr<room>>& rooms() const noexcept { return rooms_; }
 
-  /// Says goodbye to all. From here on nobody waits for anybody: each goes when their queue is
-  /// written.
+  /// Says goodbye to all, also to who comes later. From here on nobody waits for anybody: each goes
+  /// when their queue is written.
   void shut_down();
 
-  gyre::semaphore places;
-  gyre::event empty;  ///< set when, after `shut_down`, everybody has left
   chat::counters counters;
 
  private:
+  void say_goodbye(member& member);
   gyre::task<> hand_on(std::shared_ptr<room> room);
 
   const chat::settings& settings_;

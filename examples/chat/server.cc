@@ -1,60 +1,39 @@
 #include "gyre/examples/chat/server.h"
 
-#include <chrono>
-#include <csignal>
+#include <cstdint>
 #include <cstdio>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "gyre/examples/chat/hall.h"
 #include "gyre/examples/chat/session.h"
-#include "gyre/io/signals.h"
+#include "gyre/examples/serving/cores.h"
+#include "gyre/net/server.h"
 #include "gyre/net/tcp.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/scope.h"
-#include "gyre/runtime/sleep.h"
-#include "gyre/runtime/when_any.h"
-#include "gyre/runtime/with_timeout.h"
 
 namespace chat {
 namespace {
 
-using namespace std::chrono_literals;
-
-gyre::tcp_listener listen(const gyre::endpoint& local) {
-  auto listener = gyre::tcp_listener::bind(local);
-  if (!listener)
-    throw std::runtime_error("can't listen on " + local.to_string() + ": " +
-                             listener.error().message() +
-                             "; expected a free port of this machine (--host, --port)");
-  std::printf("listening on %s\n", listener->local().value().to_string().c_str());
-  std::fflush(stdout);
-  return *std::move(listener);
-}
-
-/// Who comes while there is no place waits in the kernel's queue.
-gyre::task<> accept_all(gyre::tcp_listener& listener, hall& hall, gyre::scope& members) {
-  while (auto place = co_await hall.places.acquire()) {
-    auto stream = co_await listener.accept();
-    if (stream) {
-      members.spawn(serve(*std::move(stream), hall, *std::move(place)));
-      continue;
-    }
-    const gyre::accept_advice advice = gyre::advise_accept(stream.error());
-    if (advice == gyre::accept_advice::give_up) co_return;
-    if (advice == gyre::accept_advice::pause && !co_await gyre::sleep_for(10ms)) co_return;
-  }
-}
-
-gyre::task<> serve_members(hall& hall, gyre::signals& signals, gyre::scope& members) {
-  gyre::tcp_listener listener = listen(hall.settings().local);
-  co_await gyre::when_any(accept_all(listener, hall, members), signals.next());
-  (void)co_await listener.close();
-  hall.shut_down();
-  (void)co_await gyre::with_timeout(gyre::when_any(hall.empty.wait(), signals.next()),
-                                    hall.settings().limits.drain_time);
-  members.request_stop();
+/// Until all have left who were there at the first signal.
+gyre::task<> serve_members(hall& hall) {
+  const settings& settings = hall.settings();
+  gyre::server server(serving::accept_options("chat_server", settings.limits.members_max,
+                                              settings.limits.drain_time));
+  const auto drain = [&] {
+    server.drain();
+    hall.shut_down();
+  };
+  co_await gyre::with_scope([&](gyre::scope& beside) -> gyre::task<> {
+    gyre::tcp_listener listener = serving::listen(settings.local);
+    serving::announce(listener);
+    beside.spawn(serving::obey_signals(drain, [&] { server.stop(); }));
+    const auto ended = co_await server.serve(std::move(listener), [&hall](gyre::tcp_stream stream) {
+      return serve(std::move(stream), hall);
+    });
+    serving::check_end(ended);
+    beside.request_stop();
+  });
 }
 
 void print_stats(const counters& counters) {
@@ -69,14 +48,10 @@ void print_stats(const counters& counters) {
 }  // namespace
 
 gyre::task<> serve(const settings& settings) {
-  auto signals = gyre::signals::create({SIGTERM, SIGINT});
-  if (!signals) throw std::runtime_error("signalfd failed: " + signals.error().message());
   // The rooms outlive the members, who leave them at their end.
   co_await gyre::with_scope([&](gyre::scope& rooms) -> gyre::task<> {
     hall hall(settings, rooms);
-    co_await gyre::with_scope([&](gyre::scope& members) -> gyre::task<> {
-      co_await serve_members(hall, *signals, members);
-    });
+    co_await serve_members(hall);
     if (settings.stats) print_stats(hall.counters);
   });
 }

@@ -162,8 +162,7 @@ gyre::task<> write_to(gyre::tcp_stream& stream, member& self, const limits& limi
 
 }  // namespace
 
-gyre::task<> serve(gyre::tcp_stream stream, hall& hall,
-                   [[maybe_unused]] gyre::semaphore::permits place) {
+gyre::task<> serve(gyre::tcp_stream stream, hall& hall) {
   ++hall.counters.connections;
   member self(hall.guest_name(), hall.settings(), hall.counters);
   hall.enter(self);

@@ -3,8 +3,7 @@
 #include <chrono>
 #include <cstddef>
 
-#include "gyre/io/run.h"
-#include "gyre/net/endpoint.h"
+#include "gyre/examples/serving/settings.h"
 
 namespace chat {
 
@@ -27,15 +26,12 @@ class limits {
 };
 
 /// What the user asked for on the command line.
-class settings {
+class settings : public serving::settings {
  public:
   settings() noexcept {}
 
-  gyre::endpoint local;
   chat::limits limits;
   chat::slow_reader slow_reader = slow_reader::leaves;
-  bool stats = false;
-  gyre::run_options run;
 };
 
 }  // namespace chat

@@ -1,7 +1,5 @@
 #include "gyre/examples/http/connection.h"
 
-#include <cstdio>
-#include <exception>
 #include <utility>
 
 #include "gyre/examples/http/text.h"
@@ -40,9 +38,6 @@ connection::connection(core& home, gyre::tcp_stream stream) noexcept
 connection::~connection() {
   *link_ = next_;
   if (next_) next_->link_ = link_;
-  --home_.counters.open;
-  home_.room.set();
-  if (home_.stopping.is_set() && home_.counters.open == 0) home_.finished.set();
 }
 
 void connection::drain() noexcept {
@@ -66,7 +61,7 @@ void connection::enter(phase phase) noexcept {
 gyre::task<> connection::run() {
   if (!stream_.set_no_delay(true)) co_return;
   while (!closing_) {
-    if (phase_ == phase::idle && home_.stopping.is_set()) await_nothing_more();
+    if (phase_ == phase::idle && home_.accepting.draining()) await_nothing_more();
     reading_ = true;
     const auto got =
         co_await gyre::with_deadline(stream_.read_some(input_.free_space()), deadline_);
@@ -179,12 +174,8 @@ gyre::task<> connection::linger() {
 }
 
 gyre::task<> serve_connection(core& home, gyre::tcp_stream stream) {
-  try {
-    connection served(home, std::move(stream));
-    co_await served.run();
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "http_server: a connection failed: %s\n", failure.what());
-  }
+  connection served(home, std::move(stream));
+  co_await served.run();
 }
 
 }  // namespace http

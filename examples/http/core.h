@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <random>
+#include <utility>
 
 #include "gyre/examples/http/block_pool.h"
 #include "gyre/examples/http/counters.h"
@@ -11,7 +11,7 @@
 #include "gyre/examples/http/pipe_pool.h"
 #include "gyre/examples/http/settings.h"
 #include "gyre/examples/http/static_files.h"
-#include "gyre/runtime/event.h"
+#include "gyre/net/server.h"
 
 namespace http {
 
@@ -23,8 +23,8 @@ class server;
 class core {
  public:
   core(server& all, unsigned number, const http::limits& limits, const mime_types& types,
-       std::size_t connections_max)
-      : all(all), number(number), limits(limits), types(types), connections_max(connections_max) {}
+       gyre::server_options options)
+      : all(all), number(number), limits(limits), types(types), accepting(std::move(options)) {}
   core(const core&) = delete;
   core& operator=(const core&) = delete;
 
@@ -32,8 +32,8 @@ class core {
   const unsigned number;
   const http::limits& limits;
   const mime_types& types;
-  const std::size_t connections_max;
 
+  gyre::server accepting;
   http::counters counters;
   block_pools blocks;
   pipe_pool pipes{64, 1024};
@@ -41,13 +41,6 @@ class core {
   std::mt19937_64 random{std::random_device()()};
   std::optional<static_files> files;
   connection* connections = nullptr;  ///< all that are open
-
-  gyre::event port_known;    ///< the first core listens, the others can follow
-  gyre::event stopping;      ///< accept no more, finish what is in progress
-  gyre::event accepted_all;  ///< no more connections come
-  gyre::event finished;      ///< the last connection is closed, or there is no more time for them
-  gyre::event room;          ///< a connection was closed
-  gyre::event all_ended;     ///< on the first core: no other core has connections any more
 };
 
 }  // namespace http

@@ -11,9 +11,6 @@ class counters {
   counters() noexcept {}
 
   std::array<std::uint64_t, 6> answers{};  ///< by class of status: 2 is 2xx
-  std::uint64_t accepted = 0;              ///< connections
-  std::uint64_t open = 0;                  ///< connections, now
-  std::uint64_t accept_pauses = 0;         ///< times that accepting waited for something to be free
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t spliced_bytes = 0;  ///< the part of `sent_bytes` that went through pipes

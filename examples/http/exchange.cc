@@ -18,7 +18,7 @@ constexpr std::string_view html = "text/html; charset=utf-8";
 void exchange::begin(const request& request) noexcept {
   http_1_0_ = request.http_1_0;
   head_only_ = request.method == request::method::head;
-  keep_alive_ = request.keep_alive && !home_.stopping.is_set();
+  keep_alive_ = request.keep_alive && !home_.accepting.draining();
 }
 
 response_head exchange::head(status status, std::string_view content_type) const noexcept {

@@ -37,13 +37,13 @@ using sample = core_sample;
 
 constexpr metric metrics[] = {
     {"http_connections_open", "gauge", "Connections that are open.",
-     [](const sample& s) { return s.connections.open; }},
+     [](const sample& s) { return s.open; }},
     {"http_connections_accepted_total", "counter", "Connections accepted.",
-     [](const sample& s) { return s.connections.accepted; }},
+     [](const sample& s) { return s.accepting.accepted; }},
     {"http_connections_broken_total", "counter", "Connections that ended with a socket's error.",
      [](const sample& s) { return s.connections.broken; }},
     {"http_accept_pauses_total", "counter", "Times that accepting waited for something to be free.",
-     [](const sample& s) { return s.connections.accept_pauses; }},
+     [](const sample& s) { return s.accepting.pauses; }},
     {"http_received_bytes_total", "counter", "Bytes that clients sent.",
      [](const sample& s) { return s.connections.received_bytes; }},
     {"http_sent_bytes_total", "counter", "Bytes sent to clients.",
@@ -178,6 +178,8 @@ gyre::task<gyre::result<void>> wait_for(gyre::event& event) {
 
 core_sample::core_sample(const http::core& home)
     : core(home.number),
+      open(home.accepting.open()),
+      accepting(home.accepting.counters()),
       connections(home.counters),
       loop(gyre::loop::current().counters()),
       kernel(gyre::loop::current().kernel().counters()),

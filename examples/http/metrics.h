@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gyre/examples/http/counters.h"
+#include "gyre/net/server.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/task.h"
@@ -19,6 +20,8 @@ class core_sample {
   explicit core_sample(const core& home);
 
   unsigned core;
+  std::size_t open;
+  gyre::server_counters accepting;
   http::counters connections;
   gyre::loop_counters loop;
   gyre::backend_counters kernel;

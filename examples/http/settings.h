@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "gyre/io/run.h"
-#include "gyre/net/endpoint.h"
+#include "gyre/examples/serving/settings.h"
 
 namespace http {
 
@@ -27,15 +26,12 @@ class limits {
 };
 
 /// What the user asked for on the command line.
-class settings {
+class settings : public serving::settings {
  public:
   settings() noexcept {}
 
-  gyre::endpoint local;
   std::string root = ".";
   http::limits limits;
-  bool stats = false;
-  gyre::run_options run;
 };
 
 }  // namespace http

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -53,14 +52,6 @@ plan refuse(round& round, std::string_view sentence) {
 
 plan refuse_syntax(round& round) {
   return refuse(round, "ERR syntax error");
-}
-
-std::optional<std::int64_t> integer(std::string_view text) noexcept {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return number;
 }
 
 /// A deadline in milliseconds since 1970 from a number of this unit, that counts from `start_ms`.

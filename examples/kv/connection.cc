@@ -1,7 +1,5 @@
 #include "gyre/examples/kv/connection.h"
 
-#include <cstdio>
-#include <exception>
 #include <span>
 #include <utility>
 
@@ -34,11 +32,14 @@ connection::connection(core& home, gyre::tcp_stream stream)
   link_ = &home.connections;
   if (next_) next_->link_ = &next_;
   home.connections = this;
+  ++home.counters.accepted;
+  ++home.counters.open;
 }
 
 connection::~connection() {
   *link_ = next_;
   if (next_) next_->link_ = link_;
+  --home_.counters.open;
 }
 
 /// From here on a read gets what has arrived already, and then the end of the stream.
@@ -49,7 +50,7 @@ void connection::drain() noexcept {
 gyre::task<> connection::run() {
   if (!stream_.set_no_delay(true)) co_return;
   while (!closing_) {
-    if (home_.stopping.is_set()) (void)stream_.shutdown_read();
+    if (home_.accepting.draining()) (void)stream_.shutdown_read();
     reading_ = true;
     const auto got = co_await stream_.read_some(input_.free_space());
     reading_ = false;
@@ -144,7 +145,7 @@ gyre::task<> connection::linger() {
   const gyre::steady_time deadline = gyre::saturating_add(gyre::loop::current().now(), linger_time);
   for (std::size_t bytes = 0; bytes < linger_bytes_max;) {
     input_.drop_all();
-    if (home_.stopping.is_set()) (void)stream_.shutdown_read();
+    if (home_.accepting.draining()) (void)stream_.shutdown_read();
     reading_ = true;
     const auto got = co_await gyre::with_deadline(stream_.read_some(input_.free_space()), deadline);
     reading_ = false;
@@ -154,15 +155,8 @@ gyre::task<> connection::linger() {
 }
 
 gyre::task<> serve_connection(core& home, gyre::tcp_stream stream) {
-  try {
-    connection served(home, std::move(stream));
-    co_await served.run();
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "kv_server: a connection failed: %s\n", failure.what());
-  }
-  --home.counters.open;
-  home.room.set();
-  if (home.stopping.is_set() && home.counters.open == 0) home.finished.set();
+  connection served(home, std::move(stream));
+  co_await served.run();
 }
 
 }  // namespace kv

@@ -52,7 +52,7 @@ class connection {
   connection** link_ = nullptr;
 };
 
-/// Serves one connection and closes it. Never throws: one connection's failure is not the others'.
+/// Serves one connection and closes it.
 gyre::task<> serve_connection(core& home, gyre::tcp_stream stream);
 
 }  // namespace kv

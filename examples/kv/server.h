@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -8,9 +7,8 @@
 #include "gyre/examples/kv/core.h"
 #include "gyre/examples/kv/settings.h"
 #include "gyre/examples/kv/shards.h"
+#include "gyre/examples/serving/cores.h"
 #include "gyre/io/run.h"
-#include "gyre/net/tcp.h"
-#include "gyre/runtime/scope.h"
 #include "gyre/runtime/task.h"
 
 namespace kv {
@@ -31,31 +29,22 @@ class server {
   gyre::cores& cores() noexcept { return *cores_; }
   core& core_at(unsigned number) noexcept { return *all_[number]; }
   kv::shards& shards() noexcept { return shards_; }
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return port_.number(); }
 
  private:
-  gyre::task<> serve(core& home);
-  gyre::task<> serve_until_stopped(core& home);
+  gyre::task<> serve(gyre::cores& cores, core& home);
   gyre::task<> open_shards(core& home);
   gyre::task<> lay_out(core& home);
-  gyre::task<> serve_clients(core& home);
-  gyre::task<gyre::tcp_listener> listen(core& home);
-  gyre::task<> accept_all(core& home, gyre::tcp_listener& listener, gyre::scope& connections);
-  gyre::task<> accept_until_stopped(core& home, gyre::tcp_listener& listener,
-                                    gyre::scope& connections);
-  gyre::task<> obey_signals();
-
-  /// Counts the cores that have come this far; the last one sets the event on each.
-  void arrive(std::atomic<unsigned>& missing, gyre::event core::* everywhere);
+  gyre::task<> serve_clients(gyre::cores& cores, core& home);
+  static void drain(core& home) noexcept;
 
   const kv::settings& settings_;
   std::vector<std::unique_ptr<core>> all_;
   kv::shards shards_;
-  gyre::cores* cores_ = nullptr;  // written by each core before it looks: always the same
-  std::uint16_t port_ = 0;        // written by the first core before the others look
-  std::atomic<unsigned> not_open_;
-  std::atomic<unsigned> not_finished_;
-  std::atomic<unsigned> not_ended_;
+  serving::shared_port port_;
+  serving::arrival all_open_;      // all shards of all cores
+  serving::arrival all_finished_;  // no client asks any shard for anything any more
+  gyre::cores* cores_ = nullptr;   // written by the first core before the others look
 };
 
 }  // namespace kv

@@ -5,8 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "gyre/io/run.h"
-#include "gyre/net/endpoint.h"
+#include "gyre/examples/serving/settings.h"
 
 namespace kv {
 
@@ -23,19 +22,16 @@ class limits {
 };
 
 /// What the user asked for on the command line.
-class settings {
+class settings : public serving::settings {
  public:
   settings() noexcept {}
 
-  gyre::endpoint local;
   std::string directory = ".";
   unsigned shards = 0;  ///< of a new directory; 0 is one for each core
   bool sync = true;     ///< replies wait for the disk
   /// A log is written anew when it is larger than this and most of it is dead.
   std::uint64_t compact_min = 16 << 20;
   kv::limits limits;
-  bool stats = false;
-  gyre::run_options run;
 };
 
 }  // namespace kv

@@ -1,13 +1,13 @@
 #include "gyre/examples/kv/shard.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <optional>
 #include <system_error>
 
 #include "gyre/examples/kv/resp.h"
+#include "gyre/examples/kv/text.h"
 #include "gyre/examples/kv/wall_clock.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -21,14 +21,6 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t dead_ratio = 4;
 // Keys that are removed before others get their turn.
 constexpr std::size_t expired_max = 1000;
-
-std::optional<std::int64_t> integer(std::string_view text) noexcept {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return number;
-}
 
 }  // namespace
 

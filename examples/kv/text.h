@@ -1,8 +1,12 @@
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace kv {
 
@@ -14,6 +18,15 @@ inline std::string quoted(std::string_view bytes) {
   for (const char byte : bytes.substr(0, shown_max))
     shown.push_back(byte >= ' ' && byte <= '~' ? byte : '?');
   return shown + (bytes.size() > shown_max ? "...'" : "'");
+}
+
+/// The number that `text` is, with nothing before or behind it.
+inline std::optional<std::int64_t> integer(std::string_view text) noexcept {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
 }
 
 }  // namespace kv
