@@ -90,11 +90,14 @@ gyre::task<> change_log::replay_all(const std::function<void(const record&)>& re
   if (!status) refuse(name_, "can't be looked at", status.error());
   size_ = status->size();
   record_reader reader(*file_, log_header::size, size_, header_.salt);
+  std::string uncertain;  // the bytes since what is known to have been on the disk
   for (;;) {
     const auto found = co_await reader.next();
     if (!found) refuse(name_, "can't be read", found.error());
     if (!*found) break;
     const record& each = reader.current();
+    if (each.kind == record_kind::mark && each.sequence >= last_) uncertain.clear();
+    if (sync_) uncertain.append(reader.raw());
     if (each.kind == record_kind::mark) {
       last_ = std::max(last_, each.sequence);
       continue;
@@ -107,6 +110,7 @@ gyre::task<> change_log::replay_all(const std::function<void(const record&)>& re
     replay(each);
   }
   co_await settle_end(reader);
+  co_await write_again(uncertain);
 }
 
 /// Whatever is behind the last good record must be of a group that a crash cut: then nobody was
@@ -124,7 +128,16 @@ gyre::task<> change_log::settle_end(record_reader& reader) {
     if (!cut) refuse(name_, "can't be cut", cut.error());
     size_ = end;
   }
-  // What was read may be in the cache alone: from here on it counts as durable.
+}
+
+/// The end of the log, as it was read, from where on it may be in the cache alone. To sync it is
+/// not enough: the kernel takes pages for clean once it has failed to write them, and says so to
+/// those only who had the file open then. From here on all counts as durable.
+gyre::task<> change_log::write_again(const std::string& bytes) {
+  if (!bytes.empty()) {
+    const auto wrote = co_await file_->write_at(bytes_of(bytes), size_ - bytes.size());
+    if (!wrote) refuse(name_, "can't be written again", wrote.error());
+  }
   const auto synced = co_await file_->sync();
   if (!synced) refuse(name_, "can't be synced", synced.error());
 }
@@ -218,6 +231,7 @@ void change_log::fail(std::string_view call, std::error_code why) noexcept {
     each.records = 0;
     each.ended.set();
   }
+  changed_.set();  // for `write_groups` to end
 }
 
 }  // namespace kv

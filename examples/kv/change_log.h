@@ -38,7 +38,9 @@ class log_counters {
 /// and one fdatasync, linked, however many they are. Belongs to one loop.
 ///
 /// A write or a sync that fails is never repeated, since what the kernel says afterwards is not
-/// worth anything: the log has failed then, and takes nothing more until it is opened again.
+/// worth anything: the log has failed then, and takes nothing more until it is opened again. Then
+/// what was not known to be on the disk is written again, for the kernel may take its pages for
+/// clean that never got there.
 class change_log {
  public:
   /// The file `name` in `place`, which must stay. Without `sync` nothing waits for the disk.
@@ -52,7 +54,8 @@ class change_log {
   /// The header of that file, or nothing where there is no such file. Throws as `open` does.
   static gyre::task<std::optional<log_header>> header_of(gyre::directory& place, std::string name);
 
-  /// Hands all records to `replay`, in order, and sees to it that they are durable. What a crash
+  /// Hands all records to `replay`, in order, and with sync sees to it that they are durable: the
+  /// last group is written again, or all that was written without sync. What a crash
   /// left of a group that nobody was told to be durable is cut off. Throws `std::runtime_error`
   /// with a sentence for the user when the file can't be used: because of the system, because it
   /// belongs to another shard, or because something in it was changed that was durable once.
@@ -97,6 +100,7 @@ class change_log {
 
   gyre::task<> replay_all(const std::function<void(const record&)>& replay);
   gyre::task<> settle_end(record_reader& reader);
+  gyre::task<> write_again(const std::string& bytes);
   group& begin_writing();
   gyre::task<> write(group& written);
   void ended(group& written) noexcept;

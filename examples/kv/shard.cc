@@ -71,12 +71,18 @@ gyre::task<gyre::result<void>> shard::make(batch& steps) {
   co_return gyre::result<void>();
 }
 
+gyre::task<> shard::write_log() {
+  co_await log_.write_groups();
+  if (!log_.failure() || log_.failure() == std::errc::operation_canceled) co_return;
+  std::fprintf(stderr, "kv_server: %s\n", failure().c_str());
+}
+
 void shard::make(step& step, std::string& replies, std::int64_t now_ms) {
   const bool changes =
       step.what != action::get && step.what != action::exists && step.what != action::time_left;
   if (changes && log_.failure()) {
     step.failed = true;
-    return resp::append_error(replies, failure());
+    return resp::append_error(replies, "IOERR " + failure());
   }
   const position found = find(step.key, now_ms);
   step.count = found != entries_.end() ? 1 : 0;
@@ -106,8 +112,7 @@ shard::position shard::find(std::string_view key, std::int64_t now_ms) {
   if (found == entries_.end()) return found;
   const std::int64_t deadline_ms = found->second.deadline_ms;
   if (deadline_ms == 0 || deadline_ms > now_ms) return found;
-  erase(found);
-  ++expired_;
+  expire(found);
   return entries_.end();
 }
 
@@ -208,6 +213,13 @@ void shard::erase(position at) noexcept {
   entries_.erase(at);
 }
 
+/// Its time is over: as durable as the change that has given the deadline.
+void shard::expire(position at) noexcept {
+  removed_ = std::max(removed_, at->second.changed);
+  erase(at);
+  ++expired_;
+}
+
 /// Counts an entry as it is now.
 void shard::remember(position at) {
   live_bytes_ += live_bytes_of(*at);
@@ -244,7 +256,7 @@ bool shard::is_large() const noexcept {
 
 std::string shard::failure() const {
   const std::error_code why = log_.failure();
-  return "IOERR the log of shard " + std::to_string(number_) + " has failed (" +
+  return "the log of shard " + std::to_string(number_) + " has failed (" +
          std::string(log_.failed_call()) + ": " + why.message() + ", errno " +
          std::to_string(why.value()) +
          "): it takes no changes until the server is started again, and the last may be lost";
@@ -262,7 +274,7 @@ void shard::answer_with_failure(batch& steps, std::size_t from) {
       told.append(steps.replies, end, each.reply_size);
     } else {
       each.failed = true;
-      resp::append_error(told, failure());
+      resp::append_error(told, "IOERR " + failure());
     }
     end += std::exchange(each.reply_size, told.size() - begin);
   }
@@ -286,10 +298,9 @@ gyre::task<> shard::keep_small() {
 std::size_t shard::remove_expired(std::int64_t now_ms) {
   std::size_t count = 0;
   while (count < expired_max && !deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
-    erase(entries_.find(*deadlines_.begin()->second));
+    expire(entries_.find(*deadlines_.begin()->second));
     ++count;
   }
-  expired_ += count;
   return count;
 }
 
@@ -312,7 +323,7 @@ shard_facts shard::facts() const {
   facts.sequence = log_.last_sequence();
   facts.expired = expired_;
   facts.log = log_.counters();
-  if (log_.failure()) facts.failure = failure();
+  if (log_.failure()) facts.failure = "IOERR " + failure();
   return facts;
 }
 

@@ -59,8 +59,9 @@ class shard {
   /// others can be written first. Only where the task is asked to stop there is an error.
   gyre::task<gyre::result<void>> make(batch& steps);
 
-  /// Writes the log until `close`. To be spawned once.
-  gyre::task<> write_log() { return log_.write_groups(); }
+  /// Writes the log until `close`, or until it fails, which it says on standard error. To be
+  /// spawned once.
+  gyre::task<> write_log();
   void close() noexcept { log_.close(); }
   /// Removes keys that have met their deadline, and writes the log anew when most of it is dead,
   /// until it is asked to stop. To be spawned once.
@@ -103,6 +104,7 @@ class shard {
   void put(position at, std::string_view value, std::int64_t deadline_ms, std::uint64_t sequence);
   void put_deadline(position at, std::int64_t deadline_ms, std::uint64_t sequence);
   void erase(position at) noexcept;
+  void expire(position at) noexcept;
   void remember(position at);
   void forget(position at) noexcept;
   static std::uint64_t live_bytes_of(const entries::value_type& entry) noexcept;

@@ -1,7 +1,11 @@
 #include "gyre/examples/kv/change_log.h"
 
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,6 +22,7 @@
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/task.h"
 #include "gyre/tests/http/server_process.h"
+#include "gyre/tests/io/sandbox.h"
 
 namespace kv {
 namespace {
@@ -205,6 +210,25 @@ TEST(change_log, a_value_that_looks_like_records_is_none) {
   content[content.find("copy") - 1] ^= 1;
   other.replace(content);
   EXPECT_EQ(other.open(), changes({"1 a=1@0"}));
+}
+
+TEST(change_log, what_may_be_in_the_cache_alone_is_written_again_before_it_counts) {
+  const auto refusal_without_writes = [](const log_file& log) {
+    return gyre::in_child([&] {
+      setenv("GYRE_BACKEND", "epoll", 1);  // a ring would not ask the filter
+      gyre::forbid({__NR_pwrite64}, EIO);
+      return log.refusal();
+    });
+  };
+  const log_file log;
+  log.open(three_groups);
+  EXPECT_EQ(refusal_without_writes(log),
+            "the log \"0.log\" can't be written again: Input/output error (errno 5)");
+  EXPECT_EQ(log.open(), all_changes);
+  // A log without records has nothing that could be lost.
+  const log_file empty;
+  empty.open();
+  EXPECT_EQ(refusal_without_writes(empty), "it was opened");
 }
 
 TEST(change_log, says_that_a_file_is_none) {

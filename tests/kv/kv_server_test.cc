@@ -1,22 +1,30 @@
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include "gyre/tests/http/server_process.h"
+#include "gyre/tests/io/sandbox.h"
 #include "gyre/tests/kv/client.h"
 
 namespace kv {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// A server on two cores, which can be started again on the same directory.
 class kv_server : public testing::TestWithParam<const char*> {
@@ -35,10 +43,16 @@ class kv_server : public testing::TestWithParam<const char*> {
     EXPECT_EQ(server->wait(), -SIGKILL);
     start(std::move(more));
   }
-  void expect_good_end() {
+  /// What it has said on standard error when it has ended well.
+  std::string end() {
     server->send_signal(SIGTERM);
     EXPECT_EQ(server->wait(), 0);
-    EXPECT_EQ(server->errors(), "");
+    return server->errors();
+  }
+  void expect_good_end() { EXPECT_EQ(end(), ""); }
+  std::uintmax_t log_bytes() const {
+    return std::filesystem::file_size(place.path() + "/data/0.log") +
+           std::filesystem::file_size(place.path() + "/data/1.log");
   }
   std::uint16_t port() const { return server->port(); }
 
@@ -240,12 +254,8 @@ TEST_P(kv_server, a_log_does_not_outgrow_what_is_in_it) {
     one.send(sent);
     for (int i = 0; i < 2000; ++i) ASSERT_EQ(one.receive(), "+OK\r\n");
   }
-  const auto size = [&] {
-    return std::filesystem::file_size(place.path() + "/data/0.log") +
-           std::filesystem::file_size(place.path() + "/data/1.log");
-  };
   // Compaction goes on beside: each write may be the one that makes it begin.
-  while (size() > 16'384) ASSERT_EQ(one.ask({"SET", "key0", "v1995"}), "+OK\r\n");
+  while (log_bytes() > 16'384) ASSERT_EQ(one.ask({"SET", "key0", "v1995"}), "+OK\r\n");
   kill_and_restart();
   client after(port());
   EXPECT_EQ(after.ask({"DBSIZE"}), ":7\r\n");
@@ -279,12 +289,53 @@ TEST_P(kv_server, a_write_that_fails_is_the_last_one_until_it_is_started_again) 
   EXPECT_EQ(one.ask({"GET", "kept"}), refused) << "nobody knows what it is";
   EXPECT_EQ(one.ask({"GET", "none"}), "$-1\r\n");
   EXPECT_NE(one.ask({"INFO"}).find("log=IOERR"), std::string::npos);
-  server->send_signal(SIGTERM);
-  EXPECT_EQ(server->wait(), 0);
+  EXPECT_NE(end().find("has failed (write: File too large, errno 27)"), std::string::npos);
   start();
   client after(port());
   EXPECT_EQ(after.ask({"GET", "kept"}), bulk(kept));
   EXPECT_EQ(after.ask({"SET", "kept", "2"}), "+OK\r\n");
+}
+
+TEST_P(kv_server, a_sync_that_fails_is_the_last_one_and_what_it_was_for_is_not_there_until_then) {
+  {
+    client one(port());
+    EXPECT_EQ(one.ask({"SET", "kept", "1"}), "+OK\r\n");
+    EXPECT_EQ(one.ask({"SET", "ends", "1"}), "+OK\r\n");
+  }
+  EXPECT_EQ(end(), "");
+  // A ring would not ask the filter.
+  setenv("GYRE_WITHOUT", "fsync", 1);
+  // A filter can't be taken off again, and holds for the thread that sets it: it gets its own.
+  std::thread([&] {
+    gyre::forbid({__NR_fdatasync}, EIO);
+    start({"--shards", "2"});
+  }).join();
+  unsetenv("GYRE_WITHOUT");
+  const std::string why = "has failed (fdatasync: Input/output error, errno 5)";
+  client one(port());
+  // Both keys' changes are lost, whether they share a log or not.
+  const std::string refused = one.ask({"SET", "kept", "2"});
+  EXPECT_TRUE(refused.starts_with("-IOERR ")) << refused;
+  EXPECT_NE(refused.find(why), std::string::npos) << refused;
+  EXPECT_TRUE(one.ask({"SET", "ends", "2", "PX", "20"}).starts_with("-IOERR "));
+  const auto start_of_wait = std::chrono::steady_clock::now();
+  const auto bytes = log_bytes();
+  while (std::chrono::steady_clock::now() - start_of_wait < 40ms) {
+    EXPECT_EQ(one.ask({"GET", "kept"}), refused) << "nobody knows what it is";
+    EXPECT_EQ(one.ask({"SET", "kept", "3"}), refused);
+    // That its time is over was never on the disk either.
+    EXPECT_TRUE(one.ask({"GET", "ends"}).starts_with("-IOERR "));
+  }
+  EXPECT_EQ(log_bytes(), bytes) << "nothing more is written";
+  const std::string said = end();
+  EXPECT_NE(said.find("kv_server: the log of shard "), std::string::npos) << said;
+  EXPECT_NE(said.find(why), std::string::npos) << said;
+  start();
+  client after(port());
+  const std::string kept = after.ask({"GET", "kept"});
+  EXPECT_TRUE(kept == bulk("1") || kept == bulk("2")) << kept;
+  EXPECT_EQ(after.ask({"SET", "kept", "3"}), "+OK\r\n");
+  expect_good_end();
 }
 
 TEST_P(kv_server, finishes_what_has_come_when_it_is_asked_to_end) {
