@@ -89,7 +89,6 @@ int poll_thread::start() noexcept {
   try {
     polled_.push_back({kick_fd_, POLLIN, 0});
     thread_ = std::thread([this] { run(); });
-    pthread_setname_np(thread_.native_handle(), "gyre-poll");
   } catch (const std::bad_alloc&) {
     error = ENOMEM;
   } catch (const std::system_error& failure) {
@@ -108,6 +107,7 @@ void poll_thread::kick() noexcept {
 }
 
 void poll_thread::run() noexcept {
+  pthread_setname_np(pthread_self(), "gyre-poll");
   while (take_changes()) settle(poll());
 }
 
