@@ -73,8 +73,8 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
 /// as in any test, and `require` or `result::value` for what must hold to go on.
 #define GYRE_TEST(suite, name) GYRE_BEHAVIOUR(suite, name, once, nullptr)
 
-/// One that a sweep leaves alone, for it would not end if it were stopped, or failed, on its way,
-/// or not soon: `why` says what for.
+/// One that a sweep leaves alone, which would run it many times: `why` says what for. One that
+/// would not end if it were stopped, or failed, on its way should be mended instead.
 #define GYRE_TEST_UNDISTURBED(suite, name, why) GYRE_BEHAVIOUR(suite, name, undisturbed, nullptr)
 
 /// One whose body breaks a rule, and which ends the process with a sentence.

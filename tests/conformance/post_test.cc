@@ -40,7 +40,7 @@ class counted final : public message {
 };
 
 GYRE_TEST_UNDISTURBED(post, a_million_messages_from_other_threads_arrive_once_and_in_order,
-                      "it takes long, and the others do the same with few") {
+                      "a million messages take too long") {
   constexpr std::size_t senders = 4;
   constexpr std::uint64_t each = 250'000;
   loop& home = loop::current();

@@ -1,8 +1,11 @@
-// Every behaviour again, disturbed at every place in turn: asked to stop at each turn of its loop,
-// left alone by a main task that ends there, and with each of its allocations failing. What the
-// behaviour expects counts for nothing then. It must end, without ending the process, and nothing
-// may be left: no descriptor, thread, frame, timer, operation or block of memory. Under the heap's
-// quarantine nothing may be used, by the kernel neither, that was freed.
+// Every behaviour again, disturbed at every place in turn: asked to stop at each turn of its loop
+// and between them, left alone by a main task that ends there, and with each of its allocations
+// failing. What the behaviour expects counts for nothing then. It must end, without ending the
+// process, and nothing may be left: no descriptor, thread, frame, timer, operation or block of
+// memory. Under the heap's quarantine nothing may be used, by the kernel neither, that was freed.
+//
+// Allocations fail on the behaviour's own thread, or on those that backends have. Other threads of
+// a behaviour, and the loops on them, are its peers: they get what they ask for.
 
 #include <execinfo.h>
 #include <unistd.h>
@@ -26,6 +29,7 @@
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
 #include "gyre/runtime/scope.h"
+#include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/conformance/backends.h"
 #include "gyre/tests/conformance/checking_backend.h"
@@ -38,19 +42,28 @@ namespace gyre::conformance {
 namespace {
 
 using namespace std::chrono_literals;
+using hostile_heap::failure;
 using std::chrono::steady_clock;
 
 /// What is done to a behaviour, at one of the places where it can be.
 enum class disturbance {
   stop_before_kernel,  ///< a stop, just before a turn of the loop enters the kernel
   stop_in_kernel,      ///< a stop, when the kernel has got all that was submitted in a turn
+  stop_between_tasks,  ///< a stop, when all that was ready has been resumed once
   end_of_main,         ///< the end of the main task, beside which the behaviour was spawned
   failed_allocation,   ///< an allocation that fails
   exhausted_memory,    ///< an allocation that fails, and all after it
+  failed_allocation_of_backend,  ///< one that fails of each thread of a backend
+  exhausted_memory_of_backend,   ///< likewise, and all after it
 };
-constexpr std::array disturbances = {disturbance::stop_before_kernel, disturbance::stop_in_kernel,
-                                     disturbance::end_of_main, disturbance::failed_allocation,
-                                     disturbance::exhausted_memory};
+constexpr std::array disturbances = {disturbance::stop_before_kernel,
+                                     disturbance::stop_in_kernel,
+                                     disturbance::stop_between_tasks,
+                                     disturbance::end_of_main,
+                                     disturbance::failed_allocation,
+                                     disturbance::exhausted_memory,
+                                     disturbance::failed_allocation_of_backend,
+                                     disturbance::exhausted_memory_of_backend};
 
 std::string_view name_of(disturbance what) {
   switch (what) {
@@ -58,12 +71,18 @@ std::string_view name_of(disturbance what) {
       return "stopped before the kernel was entered, turn";
     case disturbance::stop_in_kernel:
       return "stopped while the kernel had it, turn";
+    case disturbance::stop_between_tasks:
+      return "stopped between its tasks, round";
     case disturbance::end_of_main:
       return "spawned by a main task that ended, turn";
     case disturbance::failed_allocation:
       return "without memory, at its allocation";
     case disturbance::exhausted_memory:
       return "without memory from its allocation";
+    case disturbance::failed_allocation_of_backend:
+      return "without memory, at an allocation of a thread of its backend";
+    case disturbance::exhausted_memory_of_backend:
+      return "without memory from an allocation of a thread of its backend";
   }
   std::abort();
 }
@@ -95,7 +114,7 @@ constinit std::array<char, 512> last_words::text_{};
 /// some forty places.
 class bounds {
  public:
-  bounds() : end_(steady_clock::now() + (everywhere() ? each_everywhere : each)) {}
+  bounds() : end_(steady_clock::now() + each()) {}
   bool over() const { return steady_clock::now() > end_; }
 
   static int step(int last) { return everywhere() ? 1 : 1 + last / others; }
@@ -103,8 +122,12 @@ class bounds {
  private:
   static bool everywhere() { return std::getenv("GYRE_SWEEP_EVERYWHERE") != nullptr; }
 
-  static constexpr std::chrono::milliseconds each = 15ms;
-  static constexpr std::chrono::milliseconds each_everywhere = 10s;
+  static std::chrono::milliseconds each() {
+    if (everywhere()) return 10s;
+    // AddressSanitizer takes many times as long for each place.
+    return hostile_heap::quarantine::keeps_out_the_kernel() ? 12ms : 4ms;
+  }
+
   static constexpr int others = 30;
   const steady_clock::time_point end_;
 };
@@ -189,12 +212,18 @@ class sweep : public testing::Test {
         return stop(place, stopping_backend::when::before_the_kernel);
       case disturbance::stop_in_kernel:
         return stop(place, stopping_backend::when::while_kernel_has_it);
+      case disturbance::stop_between_tasks:
+        return stop_between(place);
       case disturbance::end_of_main:
         return end_main(place);
       case disturbance::failed_allocation:
-        return fail(place, hostile_heap::failure::span::one);
+        return fail(place, failure::span::one, failure::whose::this_thread);
       case disturbance::exhausted_memory:
-        return fail(place, hostile_heap::failure::span::all_after);
+        return fail(place, failure::span::all_after, failure::whose::this_thread);
+      case disturbance::failed_allocation_of_backend:
+        return fail(place, failure::span::one, failure::whose::threads_of_backends);
+      case disturbance::exhausted_memory_of_backend:
+        return fail(place, failure::span::all_after, failure::whose::threads_of_backends);
     }
     std::abort();
   }
@@ -233,6 +262,32 @@ class sweep : public testing::Test {
     stopping.action = nullptr;
   }
 
+  /// The loop has always something ready then, and does not sleep.
+  course stop_between(int round) {
+    course taken;
+    const hostile_heap::quarantine nothing_is_used_again;
+    run_on_loop(std::make_unique<checking_backend>(on_.make()), body_beside_rounds(round, taken),
+                taken);
+    return taken;
+  }
+  task<> body_beside_rounds(int rounds, course& taken) {
+    bool ended = false;
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn(stop_after(rounds, children, ended, taken.disturbed));
+      try {
+        co_await tested_.run();
+      } catch (const std::exception&) {
+      }
+      ended = true;
+    });
+  }
+  static task<> stop_after(int rounds, scope& stopped, const bool& ended, bool& disturbed) {
+    for (; rounds > 0 && !ended; --rounds) co_await yield();
+    if (ended) co_return;
+    disturbed = true;
+    stopped.request_stop();
+  }
+
   course end_main(int turn) {
     course taken;
     const hostile_heap::quarantine nothing_is_used_again;
@@ -255,9 +310,9 @@ class sweep : public testing::Test {
     (void)co_await over.wait();
   }
 
-  course fail(int allocation, hostile_heap::failure::span span) {
+  course fail(int allocation, failure::span span, failure::whose whose) {
     course taken;
-    const hostile_heap::failure failing(static_cast<std::uint64_t>(allocation), span);
+    const failure failing(static_cast<std::uint64_t>(allocation), span, whose);
     try {
       run_on_loop(on_.make(), stop_when_stuck(), taken);
     } catch (const std::exception&) {  // before there was a loop

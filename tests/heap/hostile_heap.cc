@@ -1,5 +1,6 @@
 #include "gyre/tests/heap/hostile_heap.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -37,10 +39,12 @@ struct of_thread {
   std::uint64_t asked_for = 0;
   std::uint64_t first_failure = 0;  // 0: none
   std::uint64_t last_failure = 0;
-  bool failed = false;
 };
 
 constinit thread_local of_thread mine;
+constinit std::atomic<std::uint64_t> first_failure_of_backends = 0;  // 0: none
+constinit std::atomic<std::uint64_t> last_failure_of_backends = 0;
+constinit std::atomic<bool> failed = false;
 constinit std::atomic<std::int64_t> live_blocks = 0;
 constinit std::atomic<bool> quarantined = false;
 
@@ -137,10 +141,24 @@ class page_ring {
 
 constinit page_ring ring;
 
+/// Known by its name.
+bool is_of_a_backend() noexcept {
+  std::array<char, 16> name{};
+  return pthread_getname_np(pthread_self(), name.data(), name.size()) == 0 &&
+         std::string_view(name.data()).starts_with("gyre-");
+}
+
+bool is_to_fail() noexcept {
+  const std::uint64_t number = ++mine.asked_for;
+  if (number >= mine.first_failure && number <= mine.last_failure) return true;
+  const std::uint64_t first = first_failure_of_backends.load(std::memory_order_relaxed);
+  return first != 0 && number >= first &&
+         number <= last_failure_of_backends.load(std::memory_order_relaxed) && is_of_a_backend();
+}
+
 void* allocate(std::size_t size, std::size_t alignment) {
-  ++mine.asked_for;
-  if (mine.asked_for >= mine.first_failure && mine.asked_for <= mine.last_failure) {
-    mine.failed = true;
+  if (is_to_fail()) {
+    failed.store(true, std::memory_order_relaxed);
     throw std::bad_alloc();
   }
   void* block = nullptr;
@@ -172,18 +190,24 @@ std::int64_t live() noexcept {
   return live_blocks.load(std::memory_order_relaxed);
 }
 
-failure::failure(std::uint64_t number, span which) noexcept {
-  mine.first_failure = mine.asked_for + number;
-  mine.last_failure = which == span::one ? mine.first_failure : UINT64_MAX;
-  mine.failed = false;
+failure::failure(std::uint64_t number, span which, whose threads) noexcept {
+  failed = false;
+  if (threads == whose::this_thread) {
+    mine.first_failure = mine.asked_for + number;
+    mine.last_failure = which == span::one ? mine.first_failure : UINT64_MAX;
+  } else {
+    last_failure_of_backends = which == span::one ? number : UINT64_MAX;
+    first_failure_of_backends = number;
+  }
 }
 
 failure::~failure() {
   mine.first_failure = mine.last_failure = 0;
+  first_failure_of_backends = 0;
 }
 
 bool failure::happened() const noexcept {
-  return mine.failed;
+  return failed.load(std::memory_order_relaxed);
 }
 
 quarantine::quarantine() noexcept {

@@ -13,14 +13,18 @@ std::uint64_t allocations() noexcept;
 /// Blocks of all threads that were not given back yet.
 std::int64_t live() noexcept;
 
-/// While it lives, allocations of this thread fail with `std::bad_alloc`. One at a time.
+/// While it lives, allocations fail with `std::bad_alloc`. One at a time.
 class failure {
  public:
   enum class span { one, all_after };
+  enum class whose {
+    this_thread,
+    threads_of_backends,  ///< each of them counts for itself, from its beginning
+  };
 
   /// The first that fails is the `number`-th from here on, counted from 1; with `all_after` each
   /// after it fails too.
-  failure(std::uint64_t number, span which) noexcept;
+  failure(std::uint64_t number, span which, whose = whose::this_thread) noexcept;
   failure(const failure&) = delete;
   failure& operator=(const failure&) = delete;
   ~failure();
