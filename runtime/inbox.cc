@@ -16,16 +16,6 @@ bool inbox::post(message& message) noexcept {
   return newest == sleeper();
 }
 
-bool inbox::fall_asleep() noexcept {
-  message* none = nullptr;
-  return newest_.compare_exchange_strong(none, sleeper(), std::memory_order_relaxed);
-}
-
-void inbox::wake_up() noexcept {
-  message* asleep = sleeper();
-  if (!newest_.compare_exchange_strong(asleep, nullptr, std::memory_order_relaxed)) ++rings_due_;
-}
-
 // Oldest first.
 message* inbox::take() noexcept {
   message* newest = newest_.exchange(nullptr, std::memory_order_acquire);

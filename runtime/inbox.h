@@ -43,8 +43,14 @@ class inbox {
   bool empty() const noexcept { return newest_.load(std::memory_order_relaxed) == nullptr; }
 
   /// Whoever posts from here on must wake the receiver. False when there are messages already.
-  [[nodiscard]] bool fall_asleep() noexcept;
-  void wake_up() noexcept;
+  [[nodiscard]] bool fall_asleep() noexcept {
+    message* none = nullptr;
+    return newest_.compare_exchange_strong(none, sleeper(), std::memory_order_relaxed);
+  }
+  void wake_up() noexcept {
+    message* asleep = sleeper();
+    if (!newest_.compare_exchange_strong(asleep, nullptr, std::memory_order_relaxed)) ++rings_due_;
+  }
 
   void deliver(std::uint64_t& delivered) noexcept;
 

@@ -25,7 +25,6 @@ inline void operation::tell_start(loop& home) noexcept {
 bool operation::start(promise_base& waiter, await_location at) noexcept {
   check(state_ == state::idle, "an operation was awaited a second time: make a new one");
   begin_wait(waiter, at);
-  stop_requested_ = false;
   if (waiter.chain().stop_requested()) [[unlikely]] {
     result_ = -ECANCELED;
     return false;

@@ -231,6 +231,7 @@ class operation : public suspension {
   void forget() noexcept {
     detach();
     state_ = state::idle;
+    stop_requested_ = false;
     uncounted_ = false;
   }
   /// Takes over how an operation ended that stands for this one.

@@ -5,8 +5,12 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "gyre/runtime/auto_reset_event.h"
+#include "gyre/runtime/backend_wrapper.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/inbox.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/tests/runtime/fake_backend.h"
@@ -118,6 +122,44 @@ TEST(run, tells_what_loop_runs) {
   }));
   EXPECT_EQ(loop::current_or_null(), nullptr);
   EXPECT_EQ(world.home.root(), nullptr);
+}
+
+/// Sets its event where it is delivered.
+class setting_message final : public message {
+ public:
+  auto_reset_event arrived;
+
+ private:
+  void delivered() noexcept override { arrived.set(); }
+};
+
+/// Has a message posted while it looks.
+class looking_kernel final : public backend_wrapper {
+ public:
+  looking_kernel() : backend_wrapper(std::make_unique<fake_backend>()) {}
+
+  loop* home = nullptr;
+  message* to_post = nullptr;
+  int wakes = 0;
+
+  bool looks() const noexcept override { return true; }
+  bool look(steady_time, const inbox& messages) noexcept override {
+    if (to_post) home->post(*std::exchange(to_post, nullptr));
+    return !messages.empty();
+  }
+  void wake() noexcept override { ++wakes; }
+};
+
+TEST(run, takes_messages_while_its_backend_looks_without_being_woken) {
+  auto kernel = std::make_unique<looking_kernel>();
+  looking_kernel& looking = *kernel;
+  loop home(std::move(kernel));
+  setting_message message;
+  looking.home = &home;
+  looking.to_post = &message;
+  run_on(home, invoke([&]() -> task<> { (void)co_await message.arrived.wait(); }));
+  EXPECT_EQ(looking.wakes, 0);
+  EXPECT_EQ(home.counters().messages, 1U);
 }
 
 TEST(run, ends_a_thousand_times_with_nothing_left) {
