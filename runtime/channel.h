@@ -50,10 +50,13 @@ class channel_wait : public queued_wait {
   virtual std::size_t turns() const noexcept = 0;
 
   /// It stands in its queue, and has ended there.
-  void conclude(stage stage) noexcept {
+  [[gnu::always_inline]] void conclude(stage stage) noexcept {
     leave_queue();
-    if (!selection_) [[likely]]
-      return go_on(stage);
+    if (selection_) [[unlikely]]
+      return conclude_selected(stage);
+    go_on(stage);
+  }
+  [[gnu::noinline]] void conclude_selected(stage stage) noexcept {
     stage_ = stage;
     selection_->ended(*this);
   }
@@ -173,6 +176,10 @@ class channel {
     return stage::ended;
   }
 
+  /// Whether `take` finds something, if only that nothing will ever come.
+  bool anything_to_take() const noexcept {
+    return !buffer_.empty() || !senders_.empty() || closed_;
+  }
   stage take(std::optional<T>& place) noexcept {
     if (!buffer_.empty()) {
       place.emplace(buffer_.pop());
@@ -213,8 +220,11 @@ class [[nodiscard]] channel<T>::send_wait : public channel_wait {
   template <gyre_promise Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) noexcept {
-    if (!awaiting.promise().chain().stop_requested() && attempt() != stage::idle) return false;
-    return wait_in(channel_.senders_, awaiting.promise(), at);
+    if (awaiting.promise().chain().stop_requested()) [[unlikely]]
+      return refuse_to_wait(awaiting.promise(), at);
+    if (attempt() != stage::idle) return false;
+    stand_in(channel_.senders_, awaiting.promise(), at);
+    return true;
   }
   result<void> await_resume() noexcept {
     end_wait();
@@ -262,8 +272,11 @@ class [[nodiscard]] channel<T>::receive_wait final : public channel_wait {
   template <gyre_promise Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) noexcept {
-    if (!awaiting.promise().chain().stop_requested() && attempt() != stage::idle) return false;
-    return wait_in(channel_.receivers_, awaiting.promise(), at);
+    if (awaiting.promise().chain().stop_requested()) [[unlikely]]
+      return refuse_to_wait(awaiting.promise(), at);
+    if (channel_.anything_to_take() && attempt() != stage::idle) return false;
+    stand_in(channel_.receivers_, awaiting.promise(), at);
+    return true;
   }
   result<T> await_resume() noexcept {
     end_wait();

@@ -45,24 +45,25 @@ class child_task final : public await_chain, public Place {
   }
 
   void visit(chain_visitor& visitor) const {
-    const auto& coroutine = work_.coroutine();
+    const auto& coroutine = begun();
     if (!coroutine.handle().done()) visitor.visit(*this, coroutine);
   }
 
   /// Once it has ended: the exception that it ended with, or null; what it returned, or that
   /// thrown.
-  const std::exception_ptr* failure() const noexcept { return work_.coroutine().failure(); }
+  const std::exception_ptr* failure() const noexcept { return begun().failure(); }
   value_or_nothing<T> take() {
     if constexpr (std::is_void_v<T>) {
-      work_.coroutine().take();
+      begun().take();
       return {};
     } else {
-      return work_.coroutine().take();
+      return begun().take();
     }
   }
 
  private:
   void finished() noexcept override { owner_->ended(*this, failure()); }
+  auto& begun() const noexcept { return work_.frame_.promise(); }
 
   Owner* owner_ = nullptr;
   task<T> work_;
@@ -185,7 +186,7 @@ class children_wait : public suspension {
     stop_requested_ = waiter.chain().stop_requested();
     return stop_requested_;
   }
-  void one_failed(const std::exception_ptr& failure) noexcept {
+  [[gnu::noinline, gnu::cold]] void one_failed(const std::exception_ptr& failure) noexcept {
     if (!failure_) failure_ = failure;
     request_stop();
   }

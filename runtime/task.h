@@ -18,6 +18,9 @@ class task;
 
 namespace detail {
 
+template <class T, class Owner, class Place>
+class child_task;
+
 /// Keeps what a coroutine returns or throws until its awaiter takes it. Not a variant: that looks
 /// each time at what it held before, which here is nothing.
 template <class T>
@@ -171,6 +174,8 @@ class [[nodiscard]] task {
 
  private:
   friend promise_type;
+  template <class, class, class>
+  friend class detail::child_task;
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
 
   std::coroutine_handle<promise_type> frame_;

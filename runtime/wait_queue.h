@@ -81,15 +81,24 @@ class queued_wait : protected suspension, public wait_place {
   /// To be called in `await_suspend`. False when the chain was asked to stop: then this has ended.
   template <class Wait>
   bool wait_in(wait_queue<Wait>& queue, promise_base& awaiting, await_location at = {}) noexcept {
+    if (awaiting.chain().stop_requested()) [[unlikely]]
+      return refuse_to_wait(awaiting, at);
+    stand_in(queue, awaiting, at);
+    return true;
+  }
+  /// The two sides of it, for those who know whether the chain was asked to stop.
+  template <class Wait>
+  void stand_in(wait_queue<Wait>& queue, promise_base& awaiting, await_location at) noexcept {
     begin_wait(awaiting, at);
-    if (awaiting.chain().stop_requested()) {
-      stage_ = stage::stopped;
-      return false;
-    }
     home_ = &awaiting.chain().home();
     queue.push(static_cast<Wait&>(*this));
     stage_ = stage::queued;
-    return true;
+  }
+  [[gnu::noinline, gnu::cold]] bool refuse_to_wait(promise_base& awaiting,
+                                                   await_location at) noexcept {
+    begin_wait(awaiting, at);
+    stage_ = stage::stopped;
+    return false;
   }
 
   /// What was waited for is there: the coroutine goes on, at its turn. It must stand in a queue.
