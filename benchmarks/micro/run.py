@@ -19,6 +19,7 @@ sys.path.append(os.path.join(ROOT, "benchmarks", "echo"))
 
 import instructions  # noqa: E402
 import machine  # noqa: E402
+import where  # noqa: E402
 from aims import aims  # noqa: E402
 from rounds import Failure, binary_in, rows_of, run_round  # noqa: E402
 from table import aligned, ratio_text  # noqa: E402
@@ -33,6 +34,7 @@ def parse_arguments():
     add("--rounds", type=int, default=7, help="each contender once per round, in a new process")
     add("--seconds", type=float, default=0.05, help="least time of each measurement")
     add("--instructions", action="store_true", help="count instructions too: some minutes more")
+    add("--where", action="store_true", help="count them function by function too")
     add("--json", help="write every run and the machine's facts to this file")
     add("--bin", default=os.path.join(ROOT, "bazel-bin"), help="where the built program is")
     add("--strict", action="store_true", help="exit with 1 when an aim is missed")
@@ -77,6 +79,8 @@ def run(options):
     runs = [run_round(binary, rows, index, options.seconds) for index in range(options.rounds)]
     if options.instructions:
         instructions.count(binary, rows, say)
+    if options.where:
+        where.show(binary, rows, say)
     say()
     for line in table_lines(rows):
         say(line)
