@@ -102,17 +102,11 @@ void loop::post(message& message) noexcept {
   inbox_.rang();
 }
 
-inline void loop::resume(promise_base& next) {
-  probes::resume(&next.chain());
-  next.handle().resume();
-  probes::suspend(this);
-}
-
 // The observer may have been replaced, and be gone, when the coroutine returns.
 void loop::resume_observed(promise_base& next) {
   told_ = observer_;
   if (told_) told_->resumed(next.chain());
-  resume(next);
+  next.handle().resume();
   if (told_) told_->suspended();
 }
 
@@ -125,7 +119,7 @@ inline int loop::run(promise_base& next) {
   if constexpr (Observed)
     resume_observed(next);
   else
-    resume(next);
+    next.handle().resume();
   const int done = 1 + immediate_max - immediate_left_;
   while (retired_) {
     retired* ended = std::exchange(retired_, retired_->next_retired_);
@@ -165,6 +159,19 @@ void loop::run_class_turns() {
     poll_at_once();
     deliver_and_fire();
   }
+}
+
+void loop::choose_observer() noexcept {
+  traced_ = probes::wanted();
+  tracer_.next = asked_observer_;
+  observer_ = traced_ ? &tracer_ : asked_observer_;
+  told_ = nullptr;
+  follows_chains_ = observer_ || classes_;
+}
+
+inline void loop::look_for_tracers() noexcept {
+  if (probes::wanted() != traced_) [[unlikely]]
+    choose_observer();
 }
 
 void loop::run_followed() {
@@ -257,6 +264,7 @@ void loop::poll_at_once() {
 }
 
 inline void loop::deliver_and_fire() {
+  look_for_tracers();
   if (!inbox_.empty()) inbox_.deliver(counters_.messages);
   if (timers_.empty()) {
     stamp_ = stamp_of(backend_->coarse_now());
@@ -278,6 +286,7 @@ void loop::drive(const bool& done, scope& root) {
   current_loop = this;
   root_ = &root;
   set_busy(true);
+  look_for_tracers();
   while (true) {
     if (follows_chains_) [[unlikely]]
       run_followed();

@@ -13,6 +13,7 @@
 #include "gyre/runtime/ready_queue.h"
 #include "gyre/runtime/time.h"
 #include "gyre/runtime/timer_wheel.h"
+#include "gyre/runtime/tracer.h"
 
 namespace gyre {
 
@@ -116,10 +117,10 @@ class loop {
   /// but a branch where a task begins or ends, or an operation. On the loop's thread, or before it
   /// runs.
   void observe(loop_observer* observer) noexcept {
-    observer_ = observer;
-    told_ = nullptr;
-    follows_chains_ = observer_ || classes_;
+    asked_observer_ = observer;
+    choose_observer();
   }
+  /// Whom it tells: that observer, or who comes by the probes for it too (probes.h), or null.
   loop_observer* observer() const noexcept { return observer_; }
 
   /// Its latency classes; null where it has none but the default one.
@@ -159,7 +160,8 @@ class loop {
   static constexpr int immediate_max = 32;
   static constexpr std::size_t timers_max = 1024;
 
-  inline void resume(promise_base& next);
+  void choose_observer() noexcept;
+  inline void look_for_tracers() noexcept;
   void resume_observed(promise_base& next);
   bool goes_on_at_once(operation& ended) noexcept;
   template <bool Observed>
@@ -194,8 +196,11 @@ class loop {
   linked_operations* links_ = nullptr;
   std::function<bool(loop&)> look_;
   std::uint64_t looked_after_ = 0;  // so many resumes
+  loop_observer* asked_observer_ = nullptr;
   loop_observer* observer_ = nullptr;
   loop_observer* told_ = nullptr;  // the one that knows what runs now
+  tracer tracer_{*this};
+  bool traced_ = false;
   std::unique_ptr<ready_classes> classes_;
   loop_metrics metrics_;
 

@@ -12,8 +12,8 @@ class operation;
 ///
 /// Each event comes in pairs: a chain is spawned and completes, the loop resumes a chain and has
 /// control back, an operation starts and ends. The address of a chain or an operation tells it from
-/// others until the second of its pair. The same events are USDT probes where <sys/sdt.h> was there
-/// when Gyre was built, whether or not there is an observer: see probes.h.
+/// others until the second of its pair. The same events are USDT probes, whether or not there is an
+/// observer: see probes.h.
 class loop_observer {
  public:
   loop_observer(const loop_observer&) = delete;

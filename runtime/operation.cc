@@ -4,7 +4,6 @@
 #include "gyre/runtime/linked_operations.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/loop_observer.h"
-#include "gyre/runtime/probes.h"
 
 namespace gyre {
 
@@ -14,7 +13,6 @@ void operation::prepare(io_uring_sqe&) noexcept {
 
 // All are counted; of those that are not measured it is all that is noted.
 inline void operation::tell_start(loop& home) noexcept {
-  probes::operation_start(this, kind_->name);
   if (loop_observer* observer = home.observer()) [[unlikely]]
     observe_start(*observer);
   operation_metrics* metrics = home.metrics().of(*kind_);
@@ -50,7 +48,6 @@ void operation::conclude(int result) noexcept {
   check(in_flight(), "a backend completed an operation that was not in flight");
   if (result < 0 || stands_for_ != 0) [[unlikely]]
     measure_end(result);
-  probes::operation_end(this, kind_->name, result);
   if (loop_observer* observer = waiter_->chain().home().observer()) [[unlikely]]
     observer->operation_ended(*this, result);
   end(result);

@@ -182,7 +182,6 @@ class operation : public suspension {
     loop& home = waiter.chain().home();
     if (state_ != state::in_flight || result < 0 || home.observer()) [[unlikely]]
       return complete_noted(result);
-    probes::operation_end(this, kind_->name, result);
     end(result);
     home.make_ready(waiter);
   }

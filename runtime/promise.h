@@ -8,7 +8,6 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
-#include "gyre/runtime/probes.h"
 
 namespace gyre {
 
@@ -49,7 +48,6 @@ class promise_base : public ready_node {
       chain.class_index_ = awaiter->chain_->class_index_;
       return;
     }
-    probes::spawn(&chain);
     if (chain.home().follows_chains()) [[unlikely]]
       chain.home().chain_begins(chain);
   }
@@ -107,7 +105,6 @@ class promise_base : public ready_node {
     return std::noop_coroutine();
   }
   std::coroutine_handle<> finish_chain() noexcept {
-    probes::complete(chain_);
     if (chain_->home().follows_chains()) [[unlikely]]
       chain_->home().chain_ends(*chain_);
     chain_->finished();

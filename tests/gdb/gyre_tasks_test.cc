@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-// `gyre tasks` of tools/gyre_gdb.py, on a process and on its core file.
+// `gyre tasks` of tools/gyre_gdb.py, on a process and on its core file; and the probes.
 namespace {
 
 const std::string& root() {
@@ -82,6 +82,15 @@ TEST(gyre_tasks, of_a_process_and_of_its_core_file) {
   EXPECT_EQ(tree_in(dead), expected) << dead;
   EXPECT_NE(dead.find("\n  task waits for mutex, 3600.0"), std::string::npos) << dead;
   std::filesystem::remove(core);
+}
+
+TEST(gyre_tasks, come_by_probes_that_one_can_attach_to) {
+  const std::string text =
+      gdb("-ex 'break -probe-stap gyre:operation_start' -ex run "
+          "-ex 'x/s $_probe_arg1' -ex 'bt 3' -ex kill " +
+          root() + "/tests/gdb/waiting");
+  EXPECT_NE(text.find("\"request\""), std::string::npos) << text;
+  EXPECT_NE(text.find("gyre::tracer::operation_started"), std::string::npos) << text;
 }
 
 TEST(gyre_tasks, are_none_where_no_loop_runs) {
