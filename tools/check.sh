@@ -120,12 +120,13 @@ check_headers() {
   done
 }
 
-# All but the tests of the examples and of tools, which run unoptimised and under the sanitizers.
+# Without the tests of the examples and of tools, which run unoptimised and under the sanitizers,
+# and without the benchmarks, which the next part builds optimised.
 check_gcc() {
   need build
   run_tests gcc "${again[@]}" --config=gcc --config=opt --config=werror \
-    -- //... -//tests/chat/... -//tests/examples/... -//tests/gdb/... -//tests/http/... \
-    -//tests/kv/... -//tests/models/... -//tests/readme/...
+    -- //... -//benchmarks/... -//tests/chat/... -//tests/examples/... -//tests/gdb/... \
+    -//tests/http/... -//tests/kv/... -//tests/models/... -//tests/readme/...
 }
 
 # What a user builds, optimised. The sanitizers below build the rest with Clang, and its warnings.
