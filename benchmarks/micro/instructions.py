@@ -22,6 +22,12 @@ LEFT_OUT = ("post_awake", "post_asleep", "nop_beside_batch")
 def count(binary, rows, say):
     counter = by_perf if perf_counts() else by_callgrind
     say(f"\ncounting instructions by {counter.__name__[3:]}")
+    for name, contender, iterations, once, twice in runs(binary, rows, counter):
+        rows[name].instructions[contender] = (twice - once) / iterations
+
+
+def runs(binary, rows, counter):
+    """Of each contender: what `counter` says of so many iterations, and of twice as many."""
     for name, row in rows.items():
         if name in LEFT_OUT:
             continue
@@ -29,9 +35,9 @@ def count(binary, rows, say):
         for contender in row.contenders:
             if contender in row.errors:
                 continue
-            of = lambda n: counter([binary, f"--benchmark_filter=^{name}/{contender}(/|$)",
-                                    "--iterations", str(n)])
-            row.instructions[contender] = (of(2 * iterations) - of(iterations)) / iterations
+            command = [binary, f"--benchmark_filter=^{name}/{contender}(/|$)", "--iterations"]
+            yield (name, contender, iterations, counter(command + [str(iterations)]),
+                   counter(command + [str(2 * iterations)]))
 
 
 def perf_counts():

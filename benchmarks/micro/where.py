@@ -9,7 +9,7 @@ import re
 import subprocess
 import tempfile
 
-from instructions import ITERATIONS, ITERATIONS_OF, LEFT_OUT
+from instructions import runs
 from rounds import Failure
 
 # Functions with less are one line.
@@ -17,21 +17,12 @@ LEAST = 1.0
 
 
 def show(binary, rows, say):
-    for name, row in rows.items():
-        if name in LEFT_OUT:
-            continue
-        iterations = ITERATIONS_OF.get(name, ITERATIONS)
-        for contender in row.contenders:
-            if contender in row.errors:
-                continue
-            of = lambda n: by_function([binary, f"--benchmark_filter=^{name}/{contender}(/|$)",
-                                        "--iterations", str(n)])
-            once, twice = of(iterations), of(2 * iterations)
-            each = {function: (count - once.get(function, 0)) / iterations
-                    for function, count in twice.items()}
-            say(f"\n{name}/{contender}: {sum(each.values()):.1f} instructions")
-            for line in lines(each):
-                say(line)
+    for name, contender, iterations, once, twice in runs(binary, rows, by_function):
+        each = {function: (count - once.get(function, 0)) / iterations
+                for function, count in twice.items()}
+        say(f"\n{name}/{contender}: {sum(each.values()):.1f} instructions")
+        for line in lines(each):
+            say(line)
 
 
 def lines(each):
