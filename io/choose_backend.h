@@ -38,10 +38,11 @@ class backend_error : public std::system_error {
   std::string sentence_;
 };
 
-/// Told, in one sentence, when something less than what was asked for was obtained.
+/// Told what whoever runs the program should know: that less was obtained than asked for, in one
+/// sentence; tasks that are stuck or hold their loop, in several lines. See `run_options::log`.
 using log_hook = std::function<void(std::string_view)>;
 
-/// Tells `log`; where that is empty the sentence goes to standard error.
+/// Tells `log`; where that is empty it goes to standard error, as a line that begins with `gyre: `.
 void say(const log_hook& log, std::string_view sentence);
 
 /// Makes a backend for a loop of this thread, or throws `backend_error`. `automatic` takes

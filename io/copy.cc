@@ -67,20 +67,23 @@ bool is_refusal(std::error_code error) noexcept {
          error == std::errc::function_not_supported || error == std::errc::operation_not_permitted;
 }
 
-/// Sets O_NONBLOCK for as long as it lives, or until the descriptor is closed.
+/// Sets O_NONBLOCK for as long as it lives, or until the descriptor is closed. Who finds it set
+/// leaves it so, to whoever has set it.
 class nonblocking_for_now {
  public:
   explicit nonblocking_for_now(const descriptor& opened) noexcept
       : opened_(opened), fd_(opened.number()), flags_(fcntl(fd_, F_GETFL)) {
-    if (flags_ >= 0) fcntl(fd_, F_SETFL, flags_ | O_NONBLOCK);
+    if (sets()) fcntl(fd_, F_SETFL, flags_ | O_NONBLOCK);
   }
   nonblocking_for_now(const nonblocking_for_now&) = delete;
   nonblocking_for_now& operator=(const nonblocking_for_now&) = delete;
   ~nonblocking_for_now() {
-    if (flags_ >= 0 && opened_.number() == fd_) fcntl(fd_, F_SETFL, flags_);
+    if (sets() && opened_.number() == fd_) fcntl(fd_, F_SETFL, flags_);
   }
 
  private:
+  bool sets() const noexcept { return flags_ >= 0 && (flags_ & O_NONBLOCK) == 0; }
+
   const descriptor& opened_;
   int fd_;
   int flags_;
@@ -186,8 +189,10 @@ task<result<void>> copy_through_a_pipe(copying& copy) {
     const auto filled = co_await fill(copy, *between);
     if (!filled) co_return copy.untouched_by(filled.error());
     if (*filled == 0) break;
-    if (const auto drained = co_await drain(copy, *between, *filled); !drained)
-      co_return drained.error();
+    const auto drained = co_await drain(copy, *between, *filled);
+    if (drained) continue;
+    // What is left in the pipe is still in a file that it came from.
+    co_return copy.from == medium::file ? copy.untouched_by(drained.error()) : drained.error();
   }
   co_return result<void>();
 }
@@ -292,6 +297,11 @@ task<result<std::uint64_t>> copy(descriptor& source, descriptor& sink, copy_opti
   progress.from = medium_of(*from);
   progress.to = medium_of(*to);
   if (const auto good = check_both(progress, *from, *to); !good) co_return good.error();
+  // Of a file that is copied to its own end that end is not to be copied again.
+  if (progress.from == medium::file && is_same_file(*from, *to)) {
+    const std::uint64_t size = from->stx_size;
+    options.length = std::min(options.length, size - std::min(size, options.source_offset));
+  }
   result<void> copied;
   if (progress.to == medium::file) {
     copied = co_await copy_somehow(progress);

@@ -36,9 +36,8 @@ int descriptor::take_from(descriptor& other) noexcept {
 
 // On another thread than that of the note's loop there is no telling; the backend finds out later.
 int descriptor::close_now() noexcept {
-  if (backend* noted_by = users_.note.by) {
-    loop* home = loop::current_or_null();
-    if (home && &home->kernel() == noted_by) noted_by->forget(users_, users_.number);
+  if (users_.note.by) {
+    if (loop* home = loop::current_or_null()) home->kernel().forget(users_, users_.number);
     users_.note = {};
   }
   positions_ = positions::unknown;

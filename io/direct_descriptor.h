@@ -185,6 +185,10 @@ class [[nodiscard]] on_direct final : public operation {
     begun().prepare(sqe);
     if (slot_.in_table()) name_in_table(sqe);
   }
+  void prepare_linked(io_uring_sqe& sqe) noexcept override {
+    begun().prepare_linked(sqe);
+    if (slot_.in_table()) name_in_table(sqe);
+  }
   int perform() noexcept override { return begun().perform(); }
   int perform_cached() noexcept override { return begun().perform_cached(); }
   readiness ready_when() const noexcept override {

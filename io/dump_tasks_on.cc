@@ -43,7 +43,7 @@ class question {
     // Messages that a loop finds at its end are delivered although it runs no more.
     if (!loop::current_or_null()) return;
     try {
-      (void)to_->try_send(core_text(core, to_text(dump_tasks())));
+      (void)to_->try_send(core_text(core, text_of(dump_tasks())));
     } catch (const std::bad_alloc&) {
       (void)to_->try_send(core_text(core, "no memory to list them\n"));
     }
@@ -61,7 +61,7 @@ std::shared_ptr<answers> ask_each(cores& all) {
 }
 
 task<std::string> dump_own() {
-  co_return to_text(dump_tasks());
+  co_return text_of(dump_tasks());
 }
 
 template <class Dump>

@@ -219,6 +219,14 @@ bool epoll_backend::knows(const operation& operation, int fd) const noexcept {
          users->note.entry == data_of(fd, watched.generation);
 }
 
+// A backend that has ended may have been at the same address.
+bool epoll_backend::is_noted(const descriptor_users& users) const noexcept {
+  if (users.note.by != this) return false;
+  const auto fd = static_cast<std::size_t>(fd_of(users.note.entry));
+  return fd < watched_.size() && watched_[fd].generation != 0 &&
+         watched_[fd].generation == generation_of(users.note.entry);
+}
+
 // The errno, or 0.
 int epoll_backend::watch(const operation& operation, int fd) noexcept {
   if (static_cast<std::size_t>(fd) >= watched_.size()) {
@@ -258,10 +266,8 @@ void epoll_backend::unwatch(int fd) noexcept {
 
 // close(2) alone would leave the registration behind where the descriptor has a duplicate.
 void epoll_backend::forget(const descriptor_users& users, int fd) noexcept {
-  if (static_cast<std::size_t>(fd) >= watched_.size()) return;
-  const watched& watched = watched_[fd];
-  if (watched.generation == 0 || users.note.entry != data_of(fd, watched.generation)) return;
-  check(!watched.awaited(),
+  if (!is_noted(users) || fd_of(users.note.entry) != fd) return;
+  check(!watched_[fd].awaited(),
         "a descriptor was closed on which an operation waits that it does not count");
   unwatch(fd);
 }
@@ -277,7 +283,7 @@ void epoll_backend::cancel(operation& operation) noexcept {
 }
 
 void epoll_backend::cancel_all(const descriptor_users& users) noexcept {
-  if (users.note.by == this) cancel_waiting(watched_[fd_of(users.note.entry)], users);
+  if (is_noted(users)) cancel_waiting(watched_[fd_of(users.note.entry)], users);
   while (operation* each = pool_->find(users)) each->request_stop();
   // What is left runs in the pool, or waits for another descriptor than the one that counts it.
   if (!users.any()) return;

@@ -98,6 +98,7 @@ class epoll_backend final : public backend {
   void end(operation& operation, int result) noexcept;
 
   bool knows(const operation& operation, int fd) const noexcept;
+  bool is_noted(const descriptor_users& users) const noexcept;
   int watch(const operation& operation, int fd) noexcept;
   void unwatch(int fd) noexcept;
 

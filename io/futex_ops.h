@@ -31,6 +31,8 @@ class [[nodiscard]] futex_wait final : public operation {
   void prepare(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
+  // That of its waiter is known to the thread that performs it.
+  int awaited_descriptor() const noexcept override { return -1; }
 
  private:
   const std::atomic<std::uint32_t>& word_;

@@ -75,7 +75,10 @@ void receive_message::prepare(io_uring_sqe& sqe) noexcept {
 int receive_message::perform() noexcept {
   return system_call([this] { return ::recvmsg(fd_, &message_, flags_ | MSG_DONTWAIT); });
 }
+// What has a queue of its own must not be taken for what others read.
 readiness receive_message::ready_when() const noexcept {
+  if (flags_ & MSG_ERRQUEUE) return {fd_, POLLERR};
+  if (flags_ & MSG_OOB) return {fd_, POLLPRI};
   return {fd_, POLLIN};
 }
 void receive_message::set_control(std::span<std::byte> control) noexcept {

@@ -75,6 +75,9 @@ class small_ring {
     sqe->user_data = number;
   }
 
+  /// Lets the kernel go on with what was submitted.
+  void turn() noexcept { ring_->enter(0, std::chrono::steady_clock::now()); }
+
   /// The result, if it comes within `span`.
   std::optional<int> wait(unsigned number, std::chrono::nanoseconds span = patience) noexcept {
     const steady_time until = std::chrono::steady_clock::now() + span;
@@ -172,16 +175,23 @@ std::set<std::string> workers() {
   return names;
 }
 
-/// Whether the kernel makes a worker for what `fill` submits, which ends with `expected`. The name
-/// of a worker is that of its thread outside of all PID namespaces: so it is known by being new.
-template <class Fill>
-quirk_answer takes_a_worker(small_ring& ring, int expected, Fill fill) {
+/// Whether the kernel makes a worker for what `fill` submits, which ends with `expected` when
+/// `proceed` was called. The name of a worker is that of its thread outside of all PID namespaces:
+/// so it is known by being new.
+template <class Fill, class Proceed>
+quirk_answer takes_a_worker(small_ring& ring, int expected, Fill fill, Proceed proceed) {
   const std::set<std::string> before = workers();
   ring.submit(0, fill);
+  proceed();
   if (ring.wait(0) != expected) return quirk_answer::unknown;
   for (const std::string& name : workers())
     if (!before.contains(name)) return quirk_answer::yes;
   return quirk_answer::no;
+}
+
+template <class Fill>
+quirk_answer takes_a_worker(small_ring& ring, int expected, Fill fill) {
+  return takes_a_worker(ring, expected, fill, [] {});
 }
 
 int wait_for_one_of(std::array<std::atomic<std::uint32_t>, 2>& words) noexcept {
@@ -304,6 +314,22 @@ quirk_answer plain_read_takes_a_worker() {
   std::array<std::byte, sizeof(inotify_event)> event;
   return takes_a_worker(ring, sizeof event, [&](io_uring_sqe* sqe) {
     io_uring_prep_read(sqe, inotify.number(), event.data(), sizeof event, 0);
+  });
+}
+
+quirk_answer many_pieces_take_a_worker() {
+  small_ring ring;
+  const pair sockets = pair::of_sockets(SOCK_STREAM);
+  if (!ring.is_there() || !sockets.is_open()) return quirk_answer::unknown;
+  std::array<char, 300> got;
+  const auto receive = [&](io_uring_sqe* sqe) {
+    io_uring_prep_recv(sqe, sockets.first.number(), got.data(), got.size(), MSG_WAITALL);
+  };
+  return takes_a_worker(ring, got.size(), receive, [&] {
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      ring.turn();
+      (void)send(sockets.second.number(), "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
   });
 }
 

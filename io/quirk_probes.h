@@ -13,6 +13,7 @@ quirk_answer interrupted_splice_answers_erestartsys();
 quirk_answer splice_takes_a_worker();
 quirk_answer statx_takes_a_worker();
 quirk_answer plain_read_takes_a_worker();
+quirk_answer many_pieces_take_a_worker();
 quirk_answer workers_are_unbounded();
 quirk_answer short_read_cuts_a_link();
 quirk_answer failure_goes_unnoticed_in_a_link();

@@ -46,6 +46,12 @@ constexpr std::array all = {
           "always runs on a kernel worker, unless the descriptor is O_NONBLOCK.",
           "Opens inotify and signalfd with O_NONBLOCK; the ring waits for them.",
           probes::plain_read_takes_a_worker),
+    quirk(
+        "many_pieces_take_a_worker",
+        "A transfer that is to be whole (MSG_WAITALL) goes on on a kernel worker once it has come "
+        "in 128 pieces: four peers that send or read little by little have all of a ring's.",
+        "Asks for what is left by itself. In a link, of which the kernel knows the rest, it can't.",
+        probes::many_pieces_take_a_worker),
     quirk("workers_are_unbounded",
           "Requests that block may get a kernel worker each, thousands of them.",
           "Limits each ring to four workers of either kind.", probes::workers_are_unbounded),

@@ -79,7 +79,7 @@ bool report_if_stuck(const loop& home, const log_hook& log) {
   try {
     if (!all_wait_for_each_other(home)) return false;
     say(log, "all tasks wait for each other: none goes on unless another thread posts a message\n" +
-                 to_text(dump_tasks(home)));
+                 text_of(dump_tasks(home)));
     return true;
   } catch (const std::bad_alloc&) {
     return false;

@@ -89,8 +89,8 @@ class cores {
   /// Calls `function()` on the loop `core`, and gives what it gives, as a `result`: see
   /// `gyre::submit_to`. `operation_canceled` once the main task of that core has ended.
   ///
-  ///     const auto value = co_await cores.submit_to(owner_of(key), [&] { return shard().get(key);
-  ///     });
+  ///     const auto value =
+  ///         co_await cores.submit_to(owner_of(key), [&] { return shard().get(key); });
   template <class Function>
     requires std::is_invocable_v<Function&>
   submit_to_awaiter<Function> submit_to(unsigned core, Function&& function) {

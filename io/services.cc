@@ -50,10 +50,6 @@ void service_order::body_ended(bool well) {
   tell_all();
 }
 
-task<void> service_order::turn_to_stop(unsigned core) {
-  (void)co_await until(core, &service_order::may_stop);
-}
-
 void service_order::stop_ended() {
   const std::lock_guard lock(mutex_);
   ++stopped_;

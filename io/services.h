@@ -37,8 +37,8 @@ class service_order {
   /// Ends when the bodies of all cores are to end.
   task<void> failure(unsigned core);
   void body_ended(bool well);
-  /// Not to be stopped: see `shield`.
-  task<void> turn_to_stop(unsigned core);
+  /// Not to be stopped: see `shield`. One frame, which is taken at once.
+  task<result<void>> turn_to_stop(unsigned core) { return until(core, &service_order::may_stop); }
   void stop_ended();
 
   /// Whose loop runs on this thread.
@@ -134,6 +134,9 @@ class services {
   task<void> run(cores& all, unsigned core, Make make, Body body) {
     join(all);
     std::exception_ptr failure;
+    // Their frames are taken while nothing has started that would have to be stopped without.
+    task<result<void>> turn_to_stop = order_.turn_to_stop(core);
+    task<void> stopping = stop(core, failure, turn_to_stop);
     const bool may_start = co_await order_.turn_to_start(core);
     if (may_start) {
       std::unique_ptr<Service>& mine = instances_[core];
@@ -149,14 +152,14 @@ class services {
     }
     if (may_start && !failure) {
       Service& mine = *instances_[core];
-      const bool may_run = co_await order_.all_started(core);
       try {
+        const bool may_run = co_await order_.all_started(core);
         if (may_run) (void)co_await when_any(body(mine), order_.failure(core));
       } catch (...) {
         failure = std::current_exception();
       }
       order_.body_ended(!failure);
-      co_await shield(stop(core, failure));
+      co_await shield(std::move(stopping));
     }
     if (failure) std::rethrow_exception(failure);
   }
@@ -207,8 +210,8 @@ class services {
     instances_.resize(all.count());
   }
 
-  task<void> stop(unsigned core, std::exception_ptr& failure) {
-    co_await order_.turn_to_stop(core);
+  task<void> stop(unsigned core, std::exception_ptr& failure, task<result<void>>& turn) {
+    (void)co_await std::move(turn);  // under a shield nothing stops it
     try {
       co_await detail::stop_service(*instances_[core]);
     } catch (...) {

@@ -12,7 +12,8 @@ namespace gyre {
 
 /// Signals as values that a task awaits, by signalfd(2). The signals must be blocked in every
 /// thread of the process, or they take their usual effect: `block_signals` before the first thread
-/// starts.
+/// starts. Those that are sent to one thread (pthread_kill(3)) are seen where that is the loop's
+/// own, but not on the backend `threads`, where another one reads.
 class signals {
  public:
   static result<signals> create(std::initializer_list<int> numbers);

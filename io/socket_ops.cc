@@ -18,6 +18,12 @@ std::size_t clamp(std::size_t size) noexcept {
   return std::min<std::size_t>(size, transfer_max);
 }
 
+// The kernel then goes on by itself with the rest, some hundred times: a slow peer gets a worker of
+// its own then, of which there are few.
+void wait_for_all(io_uring_sqe& sqe) noexcept {
+  if (sqe.opcode != IORING_OP_NOP) sqe.msg_flags |= MSG_WAITALL;
+}
+
 /// Sends or receives with `call(rest)` until `done` has reached `size`, the stream has ended, or
 /// the socket can't go on.
 template <class Call>
@@ -50,7 +56,11 @@ constinit const operation_kind recv_exactly::kind("recv_exactly", "recv(2)", awa
 void recv_exactly::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   if (rest.empty()) return io_uring_prep_nop(&sqe);  // recv(2) of no byte waits for one
-  io_uring_prep_recv(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_WAITALL);
+  io_uring_prep_recv(&sqe, fd_, rest.data(), clamp(rest.size()), 0);
+}
+void recv_exactly::prepare_linked(io_uring_sqe& sqe) noexcept {
+  prepare(sqe);
+  wait_for_all(sqe);
 }
 int recv_exactly::perform() noexcept {
   return transfer_all(buffer_.size(), done_, [this] {
@@ -93,7 +103,11 @@ constinit const operation_kind send_all::kind("send_all", "send(2)", awaited_thi
 void send_all::prepare(io_uring_sqe& sqe) noexcept {
   const auto rest = buffer_.subspan(done_);
   if (rest.empty()) return io_uring_prep_nop(&sqe);
-  io_uring_prep_send(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_send(&sqe, fd_, rest.data(), clamp(rest.size()), MSG_NOSIGNAL);
+}
+void send_all::prepare_linked(io_uring_sqe& sqe) noexcept {
+  prepare(sqe);
+  wait_for_all(sqe);
 }
 int send_all::perform() noexcept {
   return transfer_all(buffer_.size(), done_, [this] {
@@ -144,7 +158,11 @@ sendmsg_all::sendmsg_all(descriptor& socket, std::span<iovec> buffers) noexcept
 }
 void sendmsg_all::prepare(io_uring_sqe& sqe) noexcept {
   if (rest_.empty()) return io_uring_prep_nop(&sqe);
-  io_uring_prep_sendmsg(&sqe, fd_, &message_, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_sendmsg(&sqe, fd_, &message_, MSG_NOSIGNAL);
+}
+void sendmsg_all::prepare_linked(io_uring_sqe& sqe) noexcept {
+  prepare(sqe);
+  wait_for_all(sqe);
 }
 int sendmsg_all::perform() noexcept {
   while (!rest_.empty()) {
@@ -225,19 +243,17 @@ int connect::connect_local() noexcept {
   if (blocks) ::fcntl(fd_, F_SETFL, flags);
   return answer;
 }
+// Asked again, and not by SO_ERROR: the socket would not be told that the attempt is over, and
+// would refuse the next one.
 int connect::perform() noexcept {
   if (is_unix(address_, size_)) return connect_local();
-  if (!under_way_) {
-    const int answer = ::connect(fd_, address_, size_);
-    if (answer == 0) return 0;
-    if (errno != EINPROGRESS && errno != EINTR) return -errno;
-    under_way_ = true;
-    return -EAGAIN;
-  }
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return -errno;
-  return -error;
+  if (::connect(fd_, address_, size_) == 0) return 0;
+  const int error = errno;
+  if (under_way_ && error == EISCONN) return 0;
+  const bool waits = error == EINPROGRESS || error == EINTR || (under_way_ && error == EALREADY);
+  if (!waits) return -error;
+  under_way_ = true;
+  return -EAGAIN;
 }
 readiness connect::ready_when() const noexcept {
   if (is_unix(address_, size_)) return readiness::none();

@@ -47,6 +47,7 @@ class [[nodiscard]] recv_exactly final : public operation {
   result<std::size_t> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
+  void prepare_linked(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
   bool linkable() const noexcept override;
@@ -88,6 +89,7 @@ class [[nodiscard]] send_all final : public operation {
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
+  void prepare_linked(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
   bool linkable() const noexcept override;
@@ -127,6 +129,7 @@ class [[nodiscard]] sendmsg_all final : public operation {
   result<void> await_resume() noexcept;
 
   void prepare(io_uring_sqe& sqe) noexcept override;
+  void prepare_linked(io_uring_sqe& sqe) noexcept override;
   int perform() noexcept override;
   readiness ready_when() const noexcept override;
   bool linkable() const noexcept override;

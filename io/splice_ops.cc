@@ -34,8 +34,9 @@ splice_from_file::splice_from_file(descriptor& file, std::uint64_t offset, descr
       pipe_(pipe.number()),
       most_(clamp(most)) {}
 void splice_from_file::prepare(io_uring_sqe& sqe) noexcept {
-  pipe_full_ = true;  // is what EAGAIN means in a ring: a pipe that is O_NONBLOCK, and no file
-  io_uring_prep_splice(&sqe, file_, offset_, pipe_, -1, most_, SPLICE_F_MOVE);
+  pipe_full_ = true;  // is what EAGAIN means in a ring
+  // A worker that waits for room would be lost to everybody else.
+  io_uring_prep_splice(&sqe, file_, offset_, pipe_, -1, most_, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 int splice_from_file::perform() noexcept {
   // Nobody could end a wait for room in here.
@@ -62,10 +63,12 @@ splice_to_socket::splice_to_socket(descriptor& pipe, descriptor& socket, std::si
       most_(clamp(most)),
       flags_(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0U)) {}
 int splice_to_socket::perform() noexcept {
-  const int answer =
-      system_call([this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); });
-  // Only the socket can be waited for: an empty pipe would be asked again and again.
-  return answer == -EAGAIN && is_empty(pipe_) ? -ENODATA : answer;
+  const auto splice = [this] { return ::splice(pipe_, nullptr, socket_, nullptr, most_, flags_); };
+  const int first = system_call(splice);
+  if (first != -EAGAIN) return first;
+  // Only the socket can be waited for: an empty pipe would be asked again and again, and one that
+  // was empty, and has been filled since, would wait for a socket that is ready.
+  return is_empty(pipe_) ? -ENODATA : system_call(splice);
 }
 readiness splice_to_socket::ready_when() const noexcept {
   return {socket_, POLLOUT};

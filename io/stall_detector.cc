@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -38,6 +40,37 @@ const void* interrupted_at(const void* context) noexcept {
   return nullptr;
 #endif
 }
+
+/// The stack of this thread's handlers, as long as it lives: the one that is interrupted may be a
+/// fiber's, and have little left.
+class handlers_stack {
+ public:
+  static void provide() noexcept { thread_local const handlers_stack provided; }
+  handlers_stack(const handlers_stack&) = delete;
+  handlers_stack& operator=(const handlers_stack&) = delete;
+
+ private:
+  static constexpr std::size_t size = 64 << 10;
+
+  handlers_stack() noexcept {
+    stack_t now{};
+    if (sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;  // it has one
+    memory_.reset(new (std::nothrow) std::byte[size]);
+    if (!memory_) return;
+    stack_t own{};
+    own.ss_sp = memory_.get();
+    own.ss_size = size;
+    sigaltstack(&own, nullptr);
+  }
+  ~handlers_stack() {
+    if (!memory_) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    sigaltstack(&none, nullptr);
+  }
+
+  std::unique_ptr<std::byte[]> memory_;
+};
 
 std::string in_milliseconds(std::chrono::nanoseconds span) {
   std::array<char, 32> text;
@@ -101,6 +134,7 @@ void stall_detector::attach(loop& home) {
   backend_wrapper::attach(home);
   home_ = &home;
   thread_id_ = gettid();
+  if (interrupts_) handlers_stack::provide();
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -122,7 +156,7 @@ bool stall_detector::install_handler() noexcept {
   if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) return false;
   struct sigaction handling{};
   handling.sa_sigaction = handle_signal;
-  handling.sa_flags = SA_SIGINFO | SA_RESTART;
+  handling.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset(&handling.sa_mask);
   return sigaction(interrupting, &handling, nullptr) == 0;
 }

@@ -299,7 +299,9 @@ void uring_backend::start(operation& operation, ring_policy policy) noexcept {
 // There must be room in the ring.
 io_uring_sqe& uring_backend::submit_entry(operation& operation) noexcept {
   io_uring_sqe& sqe = ring_->take_submission();
-  if (operation.backend_state <= in_link) {
+  if (operation.backend_state == in_link) {
+    operation.prepare_linked(sqe);
+  } else if (operation.backend_state < in_link) {
     operation.prepare(sqe);
   } else {
     const readiness awaited = operation.ready_when();

@@ -53,7 +53,8 @@ class [[nodiscard]] write_at final : public operation {
 
 /// write(2) to a descriptor that has no positions, of what it takes now: a pipe, a terminal. At
 /// least one byte, unless the buffer is empty. `broken_pipe` when nobody reads any more; SIGPIPE is
-/// not raised.
+/// not raised. A terminal, and a pipe to which others write, should be O_NONBLOCK: one that blocks,
+/// and has less room than is written, keeps the loop until its reader takes it.
 class [[nodiscard]] write final : public operation {
  public:
   static const operation_kind kind;

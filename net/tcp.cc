@@ -86,14 +86,18 @@ result<tcp_listener> tcp_listener::bind(const endpoint& local, const listen_opti
   auto socket = open_socket(local.family(), true);
   if (!socket) return socket.error();
   if (auto done = set_option(*socket, SOL_SOCKET, SO_REUSEADDR, 1); !done) return done.error();
-  if (options.reuse_port) {
-    if (auto done = set_option(*socket, SOL_SOCKET, SO_REUSEPORT, 1); !done) return done.error();
+  const auto share_port = [&] { return set_option(*socket, SOL_SOCKET, SO_REUSEPORT, 1); };
+  if (options.reuse_port && !options.first_of_port) {
+    if (auto done = share_port(); !done) return done.error();
   }
   if (local.is_v6()) {
     auto done = set_option(*socket, IPPROTO_IPV6, IPV6_V6ONLY, options.only_v6);
     if (!done) return done.error();
   }
   if (::bind(socket->number(), local.data(), local.size()) != 0) return errno_error(errno);
+  if (options.reuse_port && options.first_of_port) {
+    if (auto done = share_port(); !done) return done.error();
+  }
   if (::listen(socket->number(), options.backlog) != 0) return errno_error(errno);
   return tcp_listener(*std::move(socket));
 }

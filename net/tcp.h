@@ -59,6 +59,9 @@ class listen_options {
   /// by their addresses, however much the loops have to do. The other way is one listener, whose
   /// loop hands accepted streams over: see `tcp_listener::accept`.
   bool reuse_port = false;
+  /// Besides: the port must be free, as without `reuse_port`, or it is `address_in_use`. For the
+  /// first of several, which else would join those of another program of the same user.
+  bool first_of_port = false;
   /// For v6 addresses: whether to leave v4 connections to others.
   bool only_v6 = true;
 };

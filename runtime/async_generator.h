@@ -59,7 +59,7 @@ class [[nodiscard]] async_generator {
 template <class T>
 class async_generator<T>::promise_type final : public promise_base {
  public:
-  promise_type() noexcept { handle_ = std::coroutine_handle<promise_type>::from_promise(*this); }
+  promise_type() noexcept { check_place(*this); }
   async_generator get_return_object() noexcept {
     return async_generator(std::coroutine_handle<promise_type>::from_promise(*this));
   }
@@ -99,7 +99,7 @@ class [[nodiscard]] async_generator<T>::next_wait {
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
                                         await_location at = await_location::current()) noexcept {
     generator_.awaited_ = true;
-    generator_.rejoin_chain(awaiting.promise(), at);
+    generator_.join_chain(awaiting.promise(), at);
     return generator_.transfer();
   }
   std::optional<T> await_resume() {

@@ -1,56 +1,61 @@
 #pragma once
 
-#include <coroutine>
 #include <utility>
 
 #include "gyre/runtime/check.h"
-#include "gyre/runtime/promise.h"
+#include "gyre/runtime/reach.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/wait_queue.h"
 
 namespace gyre {
 
-/// Lets one task of its loop go on for each time that it is set, the one that has waited longest;
-/// setting it several times while nobody waits counts as once. (`event` lets all go on.) Must
-/// outlive its waiters; used on its loop's thread only.
-class auto_reset_event {
+/// Lets one task go on for each time that it is set, the one that has waited longest; setting it
+/// several times while nobody waits counts as once. (`event` lets all go on.) Must outlive its
+/// waiters. To be used as `auto_reset_event` or `cross_auto_reset_event`.
+template <class Reach>
+class basic_auto_reset_event {
+  using section = typename Reach::section;
+
  public:
-  auto_reset_event() noexcept = default;
-  auto_reset_event(const auto_reset_event&) = delete;
-  auto_reset_event& operator=(const auto_reset_event&) = delete;
-  ~auto_reset_event() {
+  basic_auto_reset_event() noexcept = default;
+  basic_auto_reset_event(const basic_auto_reset_event&) = delete;
+  basic_auto_reset_event& operator=(const basic_auto_reset_event&) = delete;
+  ~basic_auto_reset_event() {
     check(waiting_.empty(), "an auto_reset_event was destroyed while tasks wait for it");
   }
 
   /// Lets one that waits go on, or the next that will wait.
   void set() noexcept {
+    section inside(lock_);
     if (waiting_.empty())
       set_ = true;
     else
-      waiting_.first().grant();
+      inside.grant(waiting_.first());
   }
-  void reset() noexcept { set_ = false; }
+  void reset() noexcept {
+    section inside(lock_);
+    set_ = false;
+  }
   /// True while it is set and nobody has taken that.
-  bool is_set() const noexcept { return set_; }
+  bool is_set() const noexcept {
+    const section inside(lock_);
+    return set_;
+  }
 
-  class [[nodiscard]] waiter final : public queued_wait {
+  /// A wait for an auto_reset_event.
+  class [[nodiscard]] waiter final : public basic_wait<Reach, basic_auto_reset_event, waiter> {
    public:
-    explicit waiter(auto_reset_event& event) noexcept : event_(event) {}
-    ~waiter() { check_has_left(); }
+    explicit waiter(basic_auto_reset_event& event) noexcept
+        : basic_wait<Reach, basic_auto_reset_event, waiter>(event) {}
+    ~waiter() { this->check_has_left(); }
 
-    bool await_ready() const noexcept { return std::exchange(event_.set_, false); }
-    template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting,
-                       await_location at = await_location::current()) noexcept {
-      return wait_in(event_.waiting_, awaiting.promise(), at);
-    }
-    result<void> await_resume() noexcept { return outcome(); }
+    result<void> await_resume() noexcept { return this->outcome(); }
 
    private:
-    friend class auto_reset_event;
+    template <class, class, class, class>
+    friend class basic_wait;
+    bool attempt(section&) noexcept { return std::exchange(this->of_.set_, false); }
     const char* name() const noexcept override { return "auto_reset_event"; }
-
-    auto_reset_event& event_;
   };
 
   /// Goes on when the event is set, and resets it. Ends with `operation_canceled` when the task is
@@ -58,8 +63,17 @@ class auto_reset_event {
   waiter wait() noexcept { return waiter(*this); }
 
  private:
-  wait_queue<waiter> waiting_;
+  template <class, class, class, class>
+  friend class basic_wait;
+
+  wait_queue<typename Reach::wait> waiting_;
   bool set_ = false;
+  [[no_unique_address]] mutable typename Reach::lock lock_;
 };
+
+/// For the tasks of one loop, on its thread.
+using auto_reset_event = basic_auto_reset_event<one_loop>;
+/// For the tasks of any loops, see `any_loop`; set from any thread.
+using cross_auto_reset_event = basic_auto_reset_event<any_loop>;
 
 }  // namespace gyre

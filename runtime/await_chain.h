@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <source_location>
+#include <utility>
 
 #include "gyre/runtime/ready_queue.h"
 
@@ -98,6 +100,16 @@ class await_chain {
   /// When that wait began, see `loop::stamp`.
   std::uint32_t waiting_since() const noexcept { return waiting_since_; }
 
+  /// What a coroutine of it threw, or null: until the one that awaits that goes on, which is the
+  /// next of the chain to run, so that there is never more than one.
+  const std::exception_ptr* failure() const noexcept { return failure_ ? &failure_ : nullptr; }
+  void keep_failure(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
+  /// Throws that, if there is one.
+  void rethrow_failure() {
+    if (failure_) [[unlikely]]
+      rethrow();
+  }
+
   /// The place of its latency class among those of its loop; 0 is the default class.
   std::uint8_t class_index() const noexcept { return class_index_; }
 
@@ -121,11 +133,16 @@ class await_chain {
   friend class loop;
   friend class promise_base;
   friend class suspension;
+  [[noreturn, gnu::noinline, gnu::cold]] void rethrow() {
+    std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
   loop* home_;
   suspension* waiting_for_ = nullptr;
   bool stop_requested_ = false;
   std::uint8_t class_index_ = 0;
   std::uint32_t waiting_since_ = 0;
+  std::exception_ptr failure_;
 };
 
 }  // namespace gyre

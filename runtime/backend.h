@@ -67,8 +67,8 @@ class backend {
   virtual void cancel(operation& operation) noexcept = 0;
   /// Asks for an early end of all that is in flight on a descriptor.
   virtual void cancel_all(const descriptor_users& users) noexcept = 0;
-  /// Told before `fd` is closed when its descriptor bears this backend's note. Nothing is in flight
-  /// on it.
+  /// Told before `fd` is closed when its descriptor bears a note, which may be another backend's.
+  /// Nothing is in flight on it.
   virtual void forget(const descriptor_users& users, int fd) noexcept { (void)users, (void)fd; }
 
   /// Passes on all that was submitted and takes completions. Waits for one until `until` at the

@@ -2,6 +2,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -20,6 +21,32 @@ class channel_wait;
 template <class T>
 class channel;
 
+/// Room for a value. Whoever has it knows whether one is there.
+template <class T>
+class value_room {
+ public:
+  value_room() noexcept {}
+  value_room(const value_room&) = delete;
+  value_room& operator=(const value_room&) = delete;
+  ~value_room()
+    requires std::is_trivially_destructible_v<T>
+  = default;
+  ~value_room() {}
+
+  void emplace(T&& value) noexcept { std::construct_at(&value_, std::move(value)); }
+  T take() noexcept {
+    T value = std::move(value_);
+    destroy();
+    return value;
+  }
+  void destroy() noexcept { std::destroy_at(&value_); }
+
+ private:
+  union {
+    T value_;
+  };
+};
+
 /// A wait for one of several channel waits; see `select`.
 class channel_selection : protected suspension {
  protected:
@@ -34,6 +61,8 @@ class channel_selection : protected suspension {
 /// A wait to send or to receive, by itself or as one of a `select`.
 class channel_wait : public queued_wait {
  protected:
+  template <class Wait, class... Waits>
+  friend class choice;
   template <class... Waits>
   friend class select_wait;
   template <class T>
@@ -46,13 +75,11 @@ class channel_wait : public queued_wait {
   virtual stage attempt() noexcept = 0;
   /// Stands in its queue, as one of a `select`.
   virtual void enqueue(channel_selection& selection) noexcept = 0;
-  /// How often the channel did such a thing.
-  virtual std::size_t turns() const noexcept = 0;
 
   /// It stands in its queue, and has ended there.
   [[gnu::always_inline]] void conclude(stage stage) noexcept {
     leave_queue();
-    if (selection_) [[unlikely]]
+    if (stage_ == stage::selectable) [[unlikely]]
       return conclude_selected(stage);
     go_on(stage);
   }
@@ -63,17 +90,12 @@ class channel_wait : public queued_wait {
 
   /// One of a `select` that goes on without it.
   void withdraw() noexcept {
-    if (!is_queued()) return;
+    if (stage_ != stage::selectable) return;
     leave_queue();
     stage_ = stage::idle;
   }
 
-  std::error_code failure() const noexcept {
-    return std::make_error_code(stage_ == stage::stopped ? std::errc::operation_canceled
-                                                         : std::errc::broken_pipe);
-  }
-
-  channel_selection* selection_ = nullptr;
+  channel_selection* selection_;  // while it is selectable
 };
 
 /// Carries values from tasks to tasks of one loop, any number on each side, in order. It holds up
@@ -165,14 +187,12 @@ class channel {
     if (!receivers_.empty()) {
       receive_wait& receiver = receivers_.first();
       receiver.value_.emplace(std::move(*value));
-      ++received_;
       receiver.conclude(stage::ended);
     } else if (!buffer_.full()) {
       buffer_.push(std::move(*value));
     } else {
       return stage::idle;
     }
-    ++sent_;
     return stage::ended;
   }
 
@@ -180,21 +200,20 @@ class channel {
   bool anything_to_take() const noexcept {
     return !buffer_.empty() || !senders_.empty() || closed_;
   }
-  stage take(std::optional<T>& place) noexcept {
+  template <class Room>
+  stage take(Room& room) noexcept {
     if (!buffer_.empty()) {
-      place.emplace(buffer_.pop());
+      room.emplace(buffer_.pop());
       if (!senders_.empty()) buffer_.push(take_from_sender());
     } else if (!senders_.empty()) {
-      place.emplace(take_from_sender());
+      room.emplace(take_from_sender());
     } else {
       return closed_ ? stage::closed : stage::idle;
     }
-    ++received_;
     return stage::ended;
   }
   T take_from_sender() noexcept {
     send_wait& sender = senders_.first();
-    ++sent_;
     sender.conclude(stage::ended);
     return std::move(*sender.value_);
   }
@@ -202,8 +221,6 @@ class channel {
   wait_queue<send_wait> senders_;
   wait_queue<receive_wait> receivers_;
   value_ring<T> buffer_;
-  std::size_t sent_ = 0;
-  std::size_t received_ = 0;
   bool closed_ = false;
 };
 
@@ -239,10 +256,9 @@ class [[nodiscard]] channel<T>::send_wait : public channel_wait {
   stage attempt() noexcept override { return stage_ = channel_.offer(value_); }
   void enqueue(channel_selection& selection) noexcept override {
     selection_ = &selection;
-    stage_ = stage::queued;
+    stage_ = stage::selectable;
     channel_.senders_.push(*this);
   }
-  std::size_t turns() const noexcept override { return channel_.sent_; }
   const char* name() const noexcept override { return "send"; }
 
   channel& channel_;
@@ -266,7 +282,12 @@ class [[nodiscard]] channel<T>::receive_wait final : public channel_wait {
   using selected_type = T;
 
   explicit receive_wait(channel& channel) noexcept : channel_(channel) {}
-  ~receive_wait() { check_has_left(); }
+  ~receive_wait() {
+    check_has_left();
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      if (stage_ == stage::ended) value_.destroy();
+    }
+  }
 
   bool await_ready() const noexcept { return false; }
   template <gyre_promise Promise>
@@ -274,7 +295,10 @@ class [[nodiscard]] channel<T>::receive_wait final : public channel_wait {
                      await_location at = await_location::current()) noexcept {
     if (awaiting.promise().chain().stop_requested()) [[unlikely]]
       return refuse_to_wait(awaiting.promise(), at);
-    if (channel_.anything_to_take() && attempt() != stage::idle) return false;
+    if (channel_.anything_to_take()) {
+      attempt_apart();
+      return false;
+    }
     stand_in(channel_.receivers_, awaiting.promise(), at);
     return true;
   }
@@ -282,23 +306,27 @@ class [[nodiscard]] channel<T>::receive_wait final : public channel_wait {
     end_wait();
     if (stage_ != stage::ended) [[unlikely]]
       return failure();
-    return *std::move(value_);
+    return selected();
   }
-  selected_type selected() noexcept { return *std::move(value_); }
+  selected_type selected() noexcept {
+    if constexpr (!std::is_trivially_destructible_v<T>) stage_ = stage::idle;
+    return value_.take();
+  }
 
  private:
   friend class channel;
   stage attempt() noexcept override { return stage_ = channel_.take(value_); }
+  // Not in the coroutine, where it would make the wait for what is not there yet dearer.
+  [[gnu::noinline]] void attempt_apart() noexcept { attempt(); }
   void enqueue(channel_selection& selection) noexcept override {
     selection_ = &selection;
-    stage_ = stage::queued;
+    stage_ = stage::selectable;
     channel_.receivers_.push(*this);
   }
-  std::size_t turns() const noexcept override { return channel_.received_; }
   const char* name() const noexcept override { return "receive"; }
 
   channel& channel_;
-  std::optional<T> value_;
+  value_room<T> value_;
 };
 
 }  // namespace gyre

@@ -34,6 +34,9 @@ class child_task final : public await_chain, public Place {
  public:
   child_task(task<T>&& work, loop& home) noexcept : await_chain(home), work_(std::move(work)) {}
   explicit child_task(task<T>&& work) noexcept : child_task(std::move(work), loop::current()) {}
+  ~child_task() {
+    if (owner_) work_.destroy();
+  }
 
   /// Starts it at the loop's next turn.
   void begin(Owner& owner, bool stopped) noexcept {
@@ -49,9 +52,7 @@ class child_task final : public await_chain, public Place {
     if (!coroutine.handle().done()) visitor.visit(*this, coroutine);
   }
 
-  /// Once it has ended: the exception that it ended with, or null; what it returned, or that
-  /// thrown.
-  const std::exception_ptr* failure() const noexcept { return begun().failure(); }
+  /// Once it has ended: what it returned, or the exception that it ended with thrown.
   value_or_nothing<T> take() {
     if constexpr (std::is_void_v<T>) {
       begun().take();
@@ -65,7 +66,7 @@ class child_task final : public await_chain, public Place {
   void finished() noexcept override { owner_->ended(*this, failure()); }
   auto& begun() const noexcept { return work_.frame_.promise(); }
 
-  Owner* owner_ = nullptr;
+  Owner* owner_ = nullptr;  // null until it is begun
   task<T> work_;
 };
 
@@ -81,59 +82,61 @@ class child_list {
   ~child_list() {
     while (block* each = first_) {
       first_ = each->next;
-      std::destroy_n(each->children(), each->used);
-      frame_pool::deallocate(each, block::bytes(each->capacity));
+      std::destroy(each->begin(), each->end);
+      frame_pool::deallocate(each,
+                             block::bytes(static_cast<std::size_t>(each->limit - each->begin())));
     }
   }
 
   template <class... Arguments>
   void emplace_back(Arguments&&... arguments) {
-    if (!last_ || last_->used == last_->capacity) add_block();
-    std::construct_at(last_->children() + last_->used, std::forward<Arguments>(arguments)...);
-    ++last_->used;
-    ++size_;
+    if (!last_ || last_->end == last_->limit) add_block();
+    std::construct_at(last_->end, std::forward<Arguments>(arguments)...);
+    ++last_->end;
   }
 
-  std::size_t size() const noexcept { return size_; }
+  std::size_t size() const noexcept { return before_last_ + (last_ ? last_->size() : 0); }
 
   template <class Function>
   void for_each(Function function) const {
     for (block* each = first_; each; each = each->next)
-      for (std::size_t i = 0; i < each->used; ++i) function(each->children()[i]);
+      for (Child* child = each->begin(); child != each->end; ++child) function(*child);
   }
 
  private:
   class block {
    public:
-    explicit block(std::size_t capacity) noexcept : capacity(capacity) {}
+    explicit block(std::size_t capacity) noexcept : end(begin()), limit(end + capacity) {}
     static constexpr std::size_t offset =
-        (sizeof(void*) + 2 * sizeof(std::size_t) + alignof(Child) - 1) / alignof(Child) *
-        alignof(Child);
+        (3 * sizeof(void*) + alignof(Child) - 1) / alignof(Child) * alignof(Child);
     static constexpr std::size_t bytes(std::size_t capacity) noexcept {
       return offset + capacity * sizeof(Child);
     }
-    Child* children() noexcept {
+    Child* begin() noexcept {
       return reinterpret_cast<Child*>(reinterpret_cast<std::byte*>(this) + offset);
     }
+    std::size_t size() noexcept { return static_cast<std::size_t>(end - begin()); }
 
     block* next = nullptr;
-    std::size_t capacity;
-    std::size_t used = 0;
+    Child* end;
+    Child* limit;
   };
   static constexpr std::size_t unexpected = 8;
   static constexpr std::size_t capacity_max = (4096 - block::offset) / sizeof(Child);
 
   void add_block() {
-    const std::size_t wanted = expected_ > size_ ? expected_ - size_ : unexpected + size_;
+    const std::size_t here = size();
+    const std::size_t wanted = expected_ > here ? expected_ - here : unexpected + here;
     const std::size_t capacity = wanted < capacity_max ? wanted : capacity_max;
     block* added = ::new (frame_pool::allocate(block::bytes(capacity))) block(capacity);
+    before_last_ = here;
     (last_ ? last_->next : first_) = added;
     last_ = added;
   }
 
   block* first_ = nullptr;
   block* last_ = nullptr;
-  std::size_t size_ = 0;
+  std::size_t before_last_ = 0;
   std::size_t expected_;
 };
 

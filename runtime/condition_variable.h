@@ -8,25 +8,31 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/mutex.h"
 #include "gyre/runtime/promise.h"
+#include "gyre/runtime/reach.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/wait_queue.h"
 
 namespace gyre {
 
-/// A wait until something holds that a `mutex` guards. Whoever changes it says so by `notify_one`
-/// or `notify_all`, while holding the mutex or after. Who is notified, or stopped, stands in line
-/// for the mutex like everybody, and has it when its wait ends. Must outlive its waiters; for the
-/// tasks of one loop, on its thread.
+/// A wait until something holds that a mutex guards. Whoever changes it says so by `notify_one` or
+/// `notify_all`, while holding the mutex or after. Who is notified, or stopped, stands in line for
+/// the mutex like everybody, and has it when its wait ends. Must outlive its waiters. To be used as
+/// `condition_variable` or `cross_condition_variable`.
 ///
 ///     auto guard = co_await mutex.lock();
 ///     …
 ///     if (!co_await changed.wait(*guard, [&] { return !jobs.empty(); })) co_return;  // stopped
-class condition_variable {
+template <class Reach>
+class basic_condition_variable {
+  using section = typename Reach::section;
+  using mutex = basic_mutex<Reach>;
+  using guard = typename mutex::guard;
+
  public:
-  condition_variable() noexcept = default;
-  condition_variable(const condition_variable&) = delete;
-  condition_variable& operator=(const condition_variable&) = delete;
-  ~condition_variable() {
+  basic_condition_variable() noexcept = default;
+  basic_condition_variable(const basic_condition_variable&) = delete;
+  basic_condition_variable& operator=(const basic_condition_variable&) = delete;
+  ~basic_condition_variable() {
     check(waiting_.empty(), "a condition_variable was destroyed while tasks wait for it");
   }
 
@@ -41,55 +47,93 @@ class condition_variable {
   /// Waits until `holds()`; at once when it does. The mutex that `guard` holds is unlocked
   /// meanwhile, and held again when the wait has ended. That is so after a stop too, which ends it
   /// with `operation_canceled` unless `holds()` by then. `holds` is called when the mutex comes to
-  /// a notified waiter, by the task that unlocks it: it may only look, and must not throw.
+  /// a notified waiter, always on the waiter's loop: within one loop by the task that unlocks,
+  /// between loops outside of any task. It may only look, and must not throw.
   template <class Predicate>
     requires std::is_nothrow_move_constructible_v<Predicate> &&
              std::is_invocable_r_v<bool, Predicate&>
-  waiter<Predicate> wait(mutex::guard& guard, Predicate holds) noexcept;
+  waiter<Predicate> wait(guard& guard, Predicate holds) noexcept {
+    return waiter<Predicate>(*this, mutex_of(guard), std::move(holds));
+  }
 
   /// Waits until notified; what was waited for may be over again when this goes on. A notification
   /// that came before the stop is delivered.
-  waiter<notification> wait(mutex::guard& guard) noexcept;
+  waiter<notification> wait(guard& guard) noexcept {
+    return waiter<notification>(*this, mutex_of(guard), notification());
+  }
 
   /// Lets the one that has waited longest look whether it can go on.
   void notify_one() noexcept {
-    if (!waiting_.empty()) waiting_.first().notified();
+    entry* notified = nullptr;
+    {
+      section inside(lock_);
+      if (waiting_.empty()) return;
+      notified = &waiting_.first();
+      notified->leave_condition();
+    }
+    notified->stand_in_line();
   }
   /// Lets all that wait now look whether they can go on, one after the other.
   void notify_all() noexcept {
-    if (waiting_.empty()) return;
-    const entry* last = &waiting_.last();
-    const entry* first = nullptr;
-    do {  // those that can't go on stand behind the last again
-      first = &waiting_.first();
-      notify_one();
-    } while (first != last);
+    wait_queue<entry> notified;  // those that can't go on wait anew
+    {
+      section inside(lock_);
+      while (!waiting_.empty()) {
+        entry& first = waiting_.first();
+        first.leave_condition();
+        notified.push(first);
+      }
+    }
+    while (!notified.empty()) {
+      entry& first = notified.first();
+      first.leave_queue();
+      first.stand_in_line();
+    }
   }
 
  private:
-  /// Stands in the condition's queue until it is notified or stopped, then in the mutex's.
-  class entry : public mutex::heir {
+  static mutex& mutex_of(guard& guard) noexcept {
+    check(guard.owns_lock(), "a condition was waited for with a guard that holds no mutex");
+    return *guard.mutex_;
+  }
+
+  /// Stands in the condition's queue until it is notified or stopped, then in the mutex's. What is
+  /// said of it before is said under the lock of the condition.
+  class entry : public Reach::wait {
    protected:
-    friend class condition_variable;
-    entry(condition_variable& condition, mutex& mutex) noexcept
+    friend class basic_condition_variable;
+    entry(basic_condition_variable& condition, mutex& mutex) noexcept
         : condition_(condition), mutex_(mutex) {}
     ~entry() = default;
 
-    void notified() noexcept {
-      leave_queue();
+    void leave_condition() noexcept {
+      this->leave_queue();
       in_line_ = true;
-      mutex_.heirs_.push(*this);
-      if (mutex_.take()) mutex_.unlock();  // nobody holds it: it comes to this one
+    }
+    void stand_in_condition() noexcept {
+      section inside(condition_.lock_);
+      in_line_ = false;
+      this->stage_ = queued_wait::stage::queued;
+      condition_.waiting_.push(*this);
+    }
+    /// It may be gone on return.
+    void stand_in_line() noexcept {
+      section inside(mutex_.lock_);
+      mutex_.waiting_.push(*this);
+      if (mutex_.take()) mutex_.hand_over(inside);  // nobody holds it: it comes to this one
     }
     void request_stop() noexcept override {
-      if (!is_queued()) return;
       stopped_ = true;
-      if (in_line_) return;
+      {
+        section inside(condition_.lock_);
+        if (in_line_) return;
+        leave_condition();
+      }
       unnotified_ = true;
-      notified();
+      stand_in_line();
     }
 
-    condition_variable& condition_;
+    basic_condition_variable& condition_;
     mutex& mutex_;
     bool in_line_ = false;
     bool stopped_ = false;
@@ -97,13 +141,20 @@ class condition_variable {
   };
 
   wait_queue<entry> waiting_;
+  [[no_unique_address]] typename Reach::lock lock_;
 };
 
+/// For the tasks of one loop and a `mutex`, on its thread.
+using condition_variable = basic_condition_variable<one_loop>;
+/// For the tasks of any loops and a `cross_mutex`, see `any_loop`; notified from any thread.
+using cross_condition_variable = basic_condition_variable<any_loop>;
+
 /// A wait for a condition_variable.
+template <class Reach>
 template <class Predicate>
-class [[nodiscard]] condition_variable::waiter final : private entry {
+class [[nodiscard]] basic_condition_variable<Reach>::waiter final : private entry {
  public:
-  waiter(condition_variable& condition, mutex& mutex, Predicate holds) noexcept
+  waiter(basic_condition_variable& condition, mutex& mutex, Predicate holds) noexcept
       : entry(condition, mutex), holds_(std::move(holds)) {}
   ~waiter() { this->check_has_left(); }
 
@@ -116,9 +167,13 @@ class [[nodiscard]] condition_variable::waiter final : private entry {
   template <gyre_promise Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) noexcept {
-    canceled_ = !this->wait_in(condition_.waiting_, awaiting.promise(), at);
-    if (!canceled_) mutex_.unlock();
-    return !canceled_;
+    {
+      section inside(this->condition_.lock_);
+      canceled_ = !this->wait_in(this->condition_.waiting_, awaiting.promise(), at);
+    }
+    if (canceled_) return false;
+    this->mutex_.unlock();
+    return true;
   }
   result<void> await_resume() noexcept {
     this->end_wait();
@@ -131,39 +186,22 @@ class [[nodiscard]] condition_variable::waiter final : private entry {
 
   bool is_over() noexcept {
     if constexpr (is_notification)
-      return !unnotified_;
+      return !this->unnotified_;
     else
       return holds_();
   }
-  bool inherit() noexcept override {
+  // The mutex has come. Who hands it over within a loop goes on to the next by itself.
+  bool settles() noexcept override {
     canceled_ = !is_over();
-    if (canceled_ && !stopped_) {
-      in_line_ = false;
-      condition_.waiting_.push(*this);
-      return false;
-    }
-    this->go_on();
-    return true;
+    if (!canceled_ || this->stopped_) return true;
+    this->stand_in_condition();
+    if constexpr (Reach::between_loops) this->mutex_.unlock();
+    return false;
   }
   const char* name() const noexcept override { return "condition_variable"; }
 
   Predicate holds_;
   bool canceled_ = false;
 };
-
-template <class Predicate>
-  requires std::is_nothrow_move_constructible_v<Predicate> &&
-           std::is_invocable_r_v<bool, Predicate&>
-condition_variable::waiter<Predicate> condition_variable::wait(mutex::guard& guard,
-                                                               Predicate holds) noexcept {
-  check(guard.owns_lock(), "a condition was waited for with a guard that holds no mutex");
-  return waiter<Predicate>(*this, *guard.mutex_, std::move(holds));
-}
-
-inline condition_variable::waiter<condition_variable::notification> condition_variable::wait(
-    mutex::guard& guard) noexcept {
-  check(guard.owns_lock(), "a condition was waited for with a guard that holds no mutex");
-  return waiter<notification>(*this, *guard.mutex_, notification());
-}
 
 }  // namespace gyre

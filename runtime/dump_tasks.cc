@@ -177,7 +177,7 @@ task_tree dump_tasks() {
   return dump_tasks(loop::current());
 }
 
-std::string to_text(const task_tree& tree) {
+std::string text_of(const task_tree& tree) {
   std::string text;
   for (const task_entry& each : tree.tasks) write(text, each);
   if (tree.left_out > 0) text += "and " + std::to_string(tree.left_out) + " more tasks\n";

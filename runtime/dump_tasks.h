@@ -68,7 +68,7 @@ task_tree dump_tasks();
 ///     task waits for recv on descriptor 7, 12.30 s
 ///       read_request (server.cc:120)
 ///       serve (server.cc:80)
-std::string to_text(const task_tree& tree);
+std::string text_of(const task_tree& tree);
 
 /// Whether there are tasks, and each waits for something that only others of this loop do, an event
 /// or a mutex, or for its children: nothing but a message from another thread can let any of them

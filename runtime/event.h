@@ -1,77 +1,52 @@
 #pragma once
 
-#include <coroutine>
-
-#include "gyre/runtime/await_chain.h"
-#include "gyre/runtime/loop.h"
-#include "gyre/runtime/promise.h"
+#include "gyre/runtime/check.h"
+#include "gyre/runtime/reach.h"
 #include "gyre/runtime/result.h"
+#include "gyre/runtime/wait_queue.h"
 
 namespace gyre {
 
-/// Something that happens once and that any number of tasks of one loop can wait for (a manual
-/// reset event). Must outlive its waiters; used on its loop's thread only.
-class event {
+/// Something that happens once and that any number of tasks can wait for (a manual reset event).
+/// Must outlive its waiters. To be used as `event` or `cross_event`.
+template <class Reach>
+class basic_event {
+  using section = typename Reach::section;
+
  public:
-  event() noexcept = default;
-  event(const event&) = delete;
-  event& operator=(const event&) = delete;
-  ~event() { check(waiting_ == nullptr, "an event was destroyed while tasks wait for it"); }
+  basic_event() noexcept = default;
+  basic_event(const basic_event&) = delete;
+  basic_event& operator=(const basic_event&) = delete;
+  ~basic_event() { check(waiting_.empty(), "an event was destroyed while tasks wait for it"); }
 
-  bool is_set() const noexcept { return set_; }
-  /// Lets all that wait go on, in no particular order.
-  void set() noexcept {
-    set_ = true;
-    while (waiting_) waiting_->happened();
+  bool is_set() const noexcept {
+    const section inside(lock_);
+    return set_;
   }
-  void reset() noexcept { set_ = false; }
+  /// Lets all that wait go on.
+  void set() noexcept {
+    section inside(lock_);
+    set_ = true;
+    grant_all(inside, waiting_);
+  }
+  void reset() noexcept {
+    section inside(lock_);
+    set_ = false;
+  }
 
-  class [[nodiscard]] waiter final : private suspension {
+  /// A wait for an event.
+  class [[nodiscard]] waiter final : public basic_wait<Reach, basic_event, waiter> {
    public:
-    explicit waiter(event& event) noexcept : event_(event) {}
-    ~waiter() { check(!link_, "a task was destroyed while it waited: stop it and await its end"); }
+    explicit waiter(basic_event& event) noexcept : basic_wait<Reach, basic_event, waiter>(event) {}
+    ~waiter() { this->check_has_left(); }
 
-    bool await_ready() const noexcept { return event_.set_; }
-    template <gyre_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting,
-                       await_location at = await_location::current()) noexcept {
-      begin_wait(awaiting.promise(), at);
-      stopped_ = awaiting.promise().chain().stop_requested();
-      if (!stopped_) link();
-      return !stopped_;
-    }
-    result<void> await_resume() noexcept {
-      end_wait();
-      if (stopped_) return std::errc::operation_canceled;
-      return {};
-    }
+    result<void> await_resume() noexcept { return this->outcome(); }
 
    private:
-    friend class event;
-    void link() noexcept {
-      next_ = event_.waiting_;
-      link_ = &event_.waiting_;
-      if (next_) next_->link_ = &next_;
-      event_.waiting_ = this;
-    }
-    void happened() noexcept {
-      *link_ = next_;
-      if (next_) next_->link_ = link_;
-      link_ = nullptr;
-      resume_waiter();
-    }
-    void request_stop() noexcept override {
-      if (!link_) return;
-      stopped_ = true;
-      happened();
-    }
+    template <class, class, class, class>
+    friend class basic_wait;
+    bool attempt(section&) noexcept { return this->of_.set_; }
     const char* name() const noexcept override { return "event"; }
-    bool is_local() const noexcept override { return true; }
-
-    event& event_;
-    waiter* next_ = nullptr;
-    waiter** link_ = nullptr;
-    bool stopped_ = false;
   };
 
   /// Goes on when the event is set; at once when it is. Ends with `operation_canceled` when the
@@ -79,8 +54,17 @@ class event {
   waiter wait() noexcept { return waiter(*this); }
 
  private:
-  waiter* waiting_ = nullptr;
+  template <class, class, class, class>
+  friend class basic_wait;
+
+  wait_queue<typename Reach::wait> waiting_;
   bool set_ = false;
+  [[no_unique_address]] mutable typename Reach::lock lock_;
 };
+
+/// For the tasks of one loop, on its thread.
+using event = basic_event<one_loop>;
+/// For the tasks of any loops, see `any_loop`; set from any thread.
+using cross_event = basic_event<any_loop>;
 
 }  // namespace gyre

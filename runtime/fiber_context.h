@@ -3,6 +3,7 @@
 #include <boost/context/detail/fcontext.hpp>
 #include <coroutine>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -71,13 +72,13 @@ class fiber_context {
   /// `waits`, or until it has ended, which gives false.
   bool enter() noexcept {
     check(here_ == &current_, "a fiber went on on another thread than where it began");
-    std::swap(*of_thread_, of_other_side_);
+    exceptions::exchange(*of_thread_, of_other_side_);
     current_ = this;
     carrier_side_.leave_for(own_side_);
     there_ = boost::context::detail::jump_fcontext(there_, this).fctx;
     carrier_side_.arrive_from(own_side_);
     current_ = nullptr;
-    std::swap(*of_thread_, of_other_side_);
+    exceptions::exchange(*of_thread_, of_other_side_);
     if (!ended_) [[likely]]
       return true;
     give_stack_back();
@@ -111,6 +112,16 @@ class fiber_context {
   class exceptions {
    public:
     constexpr exceptions() noexcept = default;
+
+    /// Padding and all, in one piece: what is stored in two and loaded in one has to wait in the
+    /// processor until it has come to the cache.
+    static void exchange(exceptions& one, exceptions& other) noexcept {
+      exceptions kept;
+      std::memcpy(&kept, &one, sizeof kept);
+      std::memcpy(&one, &other, sizeof kept);
+      std::memcpy(&other, &kept, sizeof kept);
+    }
+
     void* caught = nullptr;
     unsigned uncaught = 0;
   };

@@ -16,8 +16,11 @@ constexpr bool reuse = true;
 constexpr bool reuse = true;
 #endif
 
+enum class keeping : std::uint8_t { not_yet, yes, no_more };
+
 struct heap_use {
-  bool cleaned_up = false;  // when the thread ends
+  keeping keeps = keeping::not_yet;
+  std::size_t given_up = 0;  // the size, by its place, whose idle blocks go first
   std::uint64_t allocations = 0;
   std::uint64_t deallocations = 0;
 };
@@ -36,20 +39,23 @@ constinit thread_local frame_pool::idle_blocks frame_pool::idle_;
 /// Frees what a thread has at hand when it ends.
 class frame_pool_of_thread {
  public:
-  frame_pool_of_thread() noexcept { frame_pool::idle_.room = frame_pool::idle_bytes_max; }
-  ~frame_pool_of_thread() { empty(); }
+  frame_pool_of_thread() noexcept {
+    frame_pool::idle_.room += frame_pool::idle_bytes_max;
+    heap.keeps = keeping::yes;
+  }
+  ~frame_pool_of_thread() { end(); }
 
   // What is freed from here on goes straight to the heap.
-  static void empty() noexcept {
+  static void end() noexcept {
     for (frame_pool::free_block*& first : frame_pool::idle_.first)
       while (first) give_to_heap(std::exchange(first, first->next));
     frame_pool::idle_.room = 0;
+    heap.keeps = keeping::no_more;
   }
 
-  static void clean_up_at_exit() {
+  static void begin() {
     static thread_local frame_pool_of_thread cleanup;
     (void)cleanup;
-    heap.cleaned_up = true;
   }
 };
 
@@ -64,16 +70,29 @@ void frame_pool::deallocate_unpooled(void* block) noexcept {
 }
 
 void frame_pool::deallocate_without_room(void* block, std::size_t size) noexcept {
+  if (reuse && heap.keeps == keeping::not_yet) frame_pool_of_thread::begin();
+  if (heap.keeps == keeping::yes) make_room();
+  if (idle_.room >= 0) return keep(block, size);
   idle_.room += room_for(size);
-  if (!reuse || heap.cleaned_up) return give_to_heap(block);
-  frame_pool_of_thread::clean_up_at_exit();
-  idle_.room -= room_for(size);
-  keep(block, size);
+  give_to_heap(block);
+}
+
+// Of one size until nothing of it is idle, then of the next: so what nobody needs any more goes in
+// the end, however much there is of it, and what is needed comes back and stays.
+void frame_pool::make_room() noexcept {
+  while (idle_.room < room_made) {
+    free_block*& first = idle_.first[heap.given_up];
+    if (first) {
+      give_to_heap(std::exchange(first, first->next));
+      idle_.room += static_cast<std::int64_t>((heap.given_up + 1) * granule);
+    } else {
+      heap.given_up = (heap.given_up + 1) % classes;
+    }
+  }
 }
 
 void frame_pool::keep_nothing() noexcept {
-  frame_pool_of_thread::empty();
-  heap.cleaned_up = true;
+  frame_pool_of_thread::end();
 }
 
 std::int64_t frame_pool::live() noexcept {

@@ -53,6 +53,7 @@ class frame_pool {
   static constexpr std::size_t classes = 64;
   static constexpr std::size_t pooled_max = granule * classes;
   static constexpr std::int64_t idle_bytes_max = 8 << 20;
+  static constexpr std::int64_t room_made = 16 << 10;
 
   /// What a thread has at hand. Trivially destructible on purpose: reading it costs no
   /// initialisation check. There is no room until the thread's end is known to clean it up.
@@ -75,6 +76,7 @@ class frame_pool {
   static void* allocate_from_heap(std::size_t size);
   static void deallocate_unpooled(void* block) noexcept;
   static void deallocate_without_room(void* block, std::size_t size) noexcept;
+  static void make_room() noexcept;
 
   static constinit thread_local idle_blocks idle_;
 };

@@ -40,16 +40,16 @@ class latency_class_report {
 ///     children.spawn(batch, rebuild_index());
 ///     co_await gyre::with_class(batch, compact(log));
 ///
-/// A task belongs to the class that it was begun in, by `scope::spawn(class, …)` or `with_class`,
-/// and so does what it awaits or spawns, in whatever scope; the others to the default class. What a
-/// message or `submit_to` begins on another loop is in the default class there; a task that
-/// `travel`s has its class at home. A class has no part in locks: who waits for what a task of
-/// another class holds waits for that.
+/// A task belongs to the class that it was begun in, by `spawn(class, …)` of a scope or a group of
+/// tasks, or by `with_class`, and so does what it awaits or spawns, in whatever scope; the others
+/// to the default class. What a message or `submit_to` begins on another loop is in the default
+/// class there; a task that `travel`s has its class at home. A class has no part in locks: who
+/// waits for what a task of another class holds waits for that.
 ///
-/// A turn of the loop lasts a quantum, 500 us unless it is set, and what task then runs: so often
-/// it looks for completions, messages and timers, and no task is interrupted. A loop that was never
-/// given a class pays nothing for them. One that was reads the clock each time that it resumes a
-/// task.
+/// A turn of the loop lasts for a quantum, 500 us unless it is set, and until the task that runs
+/// then waits, since none is interrupted; after each turn the loop looks for completions, messages
+/// and timers. A loop that was never given a class pays nothing for them. One that was reads the
+/// clock each time that it resumes a task.
 ///
 /// It must outlive its tasks, which is checked, and end before its loop. At most 31 at a time on a
 /// loop; on its thread only.
@@ -80,6 +80,8 @@ class latency_class {
   friend class scope;
   template <class T>
   friend class classed_task;
+  template <class T>
+  friend class task_group;
 
   /// Makes `chain`, which has begun on this loop, belong to it.
   void take(await_chain& chain) noexcept;

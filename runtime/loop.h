@@ -55,6 +55,7 @@ class loop_counters {
 /// one thread, but for `post`.
 class loop {
  public:
+  /// Runs by `run_on`, on the thread that has made it; a thread runs one loop at a time.
   explicit loop(std::unique_ptr<backend> backend);
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;
@@ -95,6 +96,15 @@ class loop {
   std::uint32_t stamp() const noexcept { return stamp_; }
   /// How long ago `stamp` was.
   std::chrono::nanoseconds since(std::uint32_t stamp) const noexcept;
+
+  /// A number below `count`, as if by chance: where a choice took turns, what others do could keep
+  /// one of those to choose from its turn for ever. Each loop draws the same numbers.
+  std::size_t draw(std::size_t count) noexcept {
+    chance_ ^= chance_ << 13;  // Marsaglia's xorshift
+    chance_ ^= chance_ >> 17;
+    chance_ ^= chance_ << 5;
+    return static_cast<std::size_t>(std::uint64_t{chance_} * count >> 32);
+  }
 
   /// Delivers `message` on this loop's thread, in order with others of the same sender, or discards
   /// it when the loop ends first. From any thread, while the loop exists; what the message makes
@@ -194,6 +204,7 @@ class loop {
   timer_wheel timers_;
   scope* root_ = nullptr;
   linked_operations* links_ = nullptr;
+  std::uint32_t chance_ = 2'463'534'242;
   std::function<bool(loop&)> look_;
   std::uint64_t looked_after_ = 0;  // so many resumes
   loop_observer* asked_observer_ = nullptr;

@@ -50,7 +50,7 @@ void manual_clock::attach(loop& home) {
 void manual_clock::report_end() const {
   const std::string report =
       "all tasks wait, and nothing is left that could let one of them go on:\n" +
-      to_text(dump_tasks(*home_));
+      text_of(dump_tasks(*home_));
   fail_check(report.c_str());
 }
 

@@ -1,29 +1,31 @@
 #pragma once
 
-#include <coroutine>
 #include <utility>
 
 #include "gyre/runtime/check.h"
-#include "gyre/runtime/promise.h"
+#include "gyre/runtime/reach.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/wait_queue.h"
 
 namespace gyre {
 
-/// Lets one task at a time into what tasks of one loop share across their awaits (between two
-/// awaits nobody else of the loop runs, so nothing is needed there). Whoever unlocks hands over to
-/// the one that has waited longest, and nobody comes in between. No atomics: for the tasks of one
-/// loop, on its thread. Must outlive its guards and those who wait.
+template <class Reach>
+class basic_condition_variable;
+
+/// Lets one task at a time into what tasks share across their awaits. Whoever unlocks hands over to
+/// the one that has waited longest, and nobody comes in between. Must outlive its guards and those
+/// who wait. To be used as `mutex` or `cross_mutex`.
 ///
 ///     if (auto guard = co_await mutex.lock()) {
 ///       …  // until the guard's end, or guard->unlock()
 ///     }
-class mutex {
+template <class Reach>
+class basic_mutex {
  public:
-  mutex() noexcept = default;
-  mutex(const mutex&) = delete;
-  mutex& operator=(const mutex&) = delete;
-  ~mutex() {
+  basic_mutex() noexcept = default;
+  basic_mutex(const basic_mutex&) = delete;
+  basic_mutex& operator=(const basic_mutex&) = delete;
+  ~basic_mutex() {
     check(!locked_, "a mutex was destroyed while it was locked: await those first that use it");
   }
 
@@ -50,83 +52,80 @@ class mutex {
     }
 
    private:
-    friend class mutex;
-    friend class condition_variable;
-    explicit guard(mutex& mutex) noexcept : mutex_(&mutex) {}
-    mutex* mutex_ = nullptr;
+    friend class basic_mutex;
+    friend class basic_condition_variable<Reach>;
+    explicit guard(basic_mutex& mutex) noexcept : mutex_(&mutex) {}
+    basic_mutex* mutex_ = nullptr;
   };
 
   class lock_wait;
 
   /// Gives a guard, at once when the mutex is free. A stop of the task ends the wait with
   /// `operation_canceled`; if the mutex had been handed over before the stop, the guard is given.
-  lock_wait lock() noexcept;
+  lock_wait lock() noexcept { return lock_wait(*this); }
 
   /// A guard that holds the mutex when it was free, and nothing when it was not.
-  guard try_lock() noexcept { return take() ? guard(*this) : guard(); }
+  guard try_lock() noexcept {
+    section inside(lock_);
+    return take() ? guard(*this) : guard();
+  }
 
-  bool is_locked() const noexcept { return locked_; }
+  bool is_locked() const noexcept {
+    const section inside(lock_);
+    return locked_;
+  }
 
  private:
-  friend class condition_variable;
-
-  /// Who waits to be handed the mutex.
-  class heir : public queued_wait {
-   protected:
-    friend class mutex;
-    heir() noexcept = default;
-    ~heir() = default;
-    /// Goes on with the mutex, or gives it back. It stands in no queue.
-    virtual bool inherit() noexcept = 0;
-  };
+  template <class, class, class, class>
+  friend class basic_wait;
+  friend class basic_condition_variable<Reach>;
+  using section = typename Reach::section;
 
   bool take() noexcept { return !std::exchange(locked_, true); }
   void unlock() noexcept {
-    if (heirs_.empty()) [[likely]]
+    section inside(lock_);
+    if (waiting_.empty()) [[likely]]
       locked_ = false;
     else
-      hand_over();
+      hand_over(inside);
   }
-  [[gnu::noinline]] void hand_over() noexcept {
-    while (!heirs_.empty()) {
-      heir& next = heirs_.first();
-      next.leave_queue();
-      if (next.inherit()) return;
-    }
+  [[gnu::noinline]] void hand_over(section& inside) noexcept {
+    while (!waiting_.empty())
+      if (inside.offer(waiting_.first())) return;
     locked_ = false;
   }
 
-  wait_queue<heir> heirs_;
+  wait_queue<typename Reach::wait> waiting_;
   bool locked_ = false;
+  [[no_unique_address]] mutable typename Reach::lock lock_;
 };
 
-/// A wait for a mutex.
-class [[nodiscard]] mutex::lock_wait final : private heir {
- public:
-  explicit lock_wait(mutex& mutex) noexcept : mutex_(mutex) {}
-  ~lock_wait() { check_has_left(); }
+/// For the tasks of one loop, on its thread; no atomics. (Between two awaits nobody else of the
+/// loop runs, so that nothing is needed there.)
+using mutex = basic_mutex<one_loop>;
+/// For the tasks of any loops, see `any_loop`. A guard may be released on any thread.
+using cross_mutex = basic_mutex<any_loop>;
 
-  bool await_ready() const noexcept { return mutex_.take(); }
-  template <gyre_promise Promise>
-  bool await_suspend(std::coroutine_handle<Promise> awaiting,
-                     await_location at = await_location::current()) noexcept {
-    return wait_in(mutex_.heirs_, awaiting.promise(), at);
-  }
+/// A wait for a mutex.
+template <class Reach>
+class [[nodiscard]] basic_mutex<Reach>::lock_wait final
+    : public basic_wait<Reach, basic_mutex, lock_wait> {
+ public:
+  explicit lock_wait(basic_mutex& mutex) noexcept
+      : basic_wait<Reach, basic_mutex, lock_wait>(mutex) {}
+  ~lock_wait() { this->check_has_left(); }
+
   result<guard> await_resume() noexcept {
-    if (ended_by_stop()) [[unlikely]]
+    if (this->ended_by_stop()) [[unlikely]]
       return std::errc::operation_canceled;
-    return guard(mutex_);
+    return guard(this->of_);
   }
 
  private:
-  bool inherit() noexcept override { return go_on(), true; }
+  template <class, class, class, class>
+  friend class basic_wait;
+  bool attempt(section&) noexcept { return this->of_.take(); }
   const char* name() const noexcept override { return "mutex"; }
-
-  mutex& mutex_;
 };
-
-inline mutex::lock_wait mutex::lock() noexcept {
-  return lock_wait(*this);
-}
 
 }  // namespace gyre

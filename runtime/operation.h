@@ -134,6 +134,9 @@ class operation : public suspension {
  public:
   /// Fills a zeroed submission queue entry, all but `user_data`. Never asked for without an opcode.
   virtual void prepare(io_uring_sqe& sqe) noexcept;
+  /// As `prepare`, for an entry of a link: the kernel begins the next one when it thinks that this
+  /// one is done, so that it must know of a transfer that is to be whole.
+  virtual void prepare_linked(io_uring_sqe& sqe) noexcept { prepare(sqe); }
   /// Makes the system call: a result of 0 or more, or a negative errno.
   virtual int perform() noexcept = 0;
   /// As `perform` where all that is needed lies in the kernel's caches, else -EAGAIN: tried by

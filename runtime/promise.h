@@ -2,6 +2,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <type_traits>
 
 #include "gyre/runtime/await_chain.h"
@@ -17,25 +18,22 @@ class promise_base : public ready_node {
   await_chain& chain() const noexcept { return *chain_; }
   /// The coroutine that awaits this one; null at the top of a chain.
   promise_base* continuation() const noexcept { return chain_ ? continuation_ : nullptr; }
-  std::coroutine_handle<> handle() const noexcept { return handle_; }
+  /// Computed, not kept: who is resumed next would have to wait for one load more.
+  std::coroutine_handle<> handle() const noexcept {
+    return std::coroutine_handle<promise_base>::from_promise(const_cast<promise_base&>(*this));
+  }
   /// Where it awaits, or did last; what it did not suspend for doesn't count.
   const await_location& awaits_at() const noexcept { return awaits_at_; }
   /// For awaiters that are no `suspension`.
   void set_awaits_at(await_location at) noexcept { awaits_at_ = at; }
   bool is_started() const noexcept { return chain_ != nullptr; }
 
-  /// Makes this coroutine, which has not started, part of the chain of `awaiter`.
+  /// Makes this coroutine, whoever it was awaited by before, part of the chain of `awaiter`.
   void join_chain(promise_base& awaiter, await_location at) noexcept {
-    check(!chain_, "a task was started twice");
-    awaiter.awaits_at_ = at;
     continuation_ = &awaiter;
-    chain_ = awaiter.chain_;
-  }
-  /// Makes it, whoever it was awaited by before, part of the chain of `awaiter`: for what is
-  /// awaited again and again.
-  void rejoin_chain(promise_base& awaiter, await_location at) noexcept {
+    // Between the two others: compilers would join those to one store of a vector, from which the
+    // loads soon after get their halves late (a fifth of what a task costs).
     awaiter.awaits_at_ = at;
-    continuation_ = &awaiter;
     chain_ = awaiter.chain_;
   }
   /// Makes it the first of a chain, in the latency class of whom it is begun by. `awaiter` goes on
@@ -57,7 +55,7 @@ class promise_base : public ready_node {
   /// often the way leads through the ready queue.
   std::coroutine_handle<> transfer() noexcept {
     if (loop::take_hop()) [[likely]]
-      return handle_;
+      return handle();
     return transfer_later();
   }
   /// The same, for those who have its handle at hand.
@@ -75,6 +73,7 @@ class promise_base : public ready_node {
   }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { chain_->keep_failure(std::current_exception()); }
 
   class final_awaiter {
    public:
@@ -97,6 +96,18 @@ class promise_base : public ready_node {
   promise_base() noexcept = default;
   ~promise_base() = default;
 
+  /// To be called by the constructor of each promise. Where in a coroutine's frame its promise is
+  /// depends on nothing but that one's alignment, and where in the promise this is, on nothing when
+  /// it comes first: so the frame can be found from here.
+  template <class Promise>
+  static void check_place(Promise& promise) noexcept {
+    static_assert(alignof(Promise) <= 2 * sizeof(void*),
+                  "a coroutine can't give or yield what is aligned more strictly than its frame: "
+                  "let it give a pointer");
+    check(promise.handle() == std::coroutine_handle<Promise>::from_promise(promise),
+          "the compiler lays out coroutines as Gyre doesn't expect");
+  }
+
  private:
   friend class suspension;
 
@@ -106,13 +117,19 @@ class promise_base : public ready_node {
   }
   std::coroutine_handle<> finish_chain() noexcept {
     if (chain_->home().follows_chains()) [[unlikely]]
-      chain_->home().chain_ends(*chain_);
+      return finish_followed_chain();
+    chain_->finished();
+    return std::noop_coroutine();
+  }
+  [[gnu::noinline, gnu::cold]] std::coroutine_handle<> finish_followed_chain() noexcept {
+    chain_->home().chain_ends(*chain_);
     chain_->finished();
     return std::noop_coroutine();
   }
 
-  promise_base* continuation_;  // set with the chain
+  // Not next to each other, so that they are not cleared by one store: see join_chain.
   await_chain* chain_ = nullptr;
+  promise_base* continuation_;  // set with the chain
   await_location awaits_at_;
 };
 

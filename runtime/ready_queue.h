@@ -1,6 +1,5 @@
 #pragma once
 
-#include <coroutine>
 #include <cstddef>
 
 namespace gyre {
@@ -15,8 +14,6 @@ class ready_node {
  protected:
   ready_node() noexcept = default;
   ~ready_node() = default;
-
-  std::coroutine_handle<> handle_;
 
  private:
   friend class loop;

@@ -20,6 +20,9 @@ namespace gyre {
 /// The wait of `resume_on`.
 class [[nodiscard]] resume_on_awaiter final : private suspension {
  public:
+  /// It ends on another loop than that of a deadline around it, which so can't be.
+  static constexpr bool leaves_loop = true;
+
   explicit resume_on_awaiter(loop& to) noexcept : to_(to) {}
 
   bool await_ready() const noexcept { return false; }

@@ -69,16 +69,17 @@ void scope::ended(child& child) noexcept {
   *child.link_ = child.next_;
   if (child.next_) child.next_->link_ = child.link_;
   --size_;
-  try {
-    child.work_.coroutine().take();
-  } catch (...) {
-    if (const auto failure = std::current_exception(); !child.bears(failure)) {
-      if (!failure_) failure_ = failure;
-      request_stop();
-    }
-  }
+  if (const std::exception_ptr* failure = child.failure()) [[unlikely]]
+    fail(child, *failure);
   home_->retire(child);
   if (size_ == 0) emptied();
+}
+
+[[gnu::noinline, gnu::cold]] void scope::fail(child& child,
+                                              const std::exception_ptr& failure) noexcept {
+  if (child.bears(failure)) return;
+  if (!failure_) failure_ = failure;
+  request_stop();
 }
 
 void spawn(task<void> work) {

@@ -4,9 +4,13 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <optional>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/awaitable.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/promise.h"
@@ -73,6 +77,7 @@ class scope {
  private:
   inline void begin(child& record, promise_base& coroutine) noexcept;
   void ended(child& child) noexcept;
+  void fail(child& child, const std::exception_ptr& failure) noexcept;
 
   loop* home_;
   child* children_ = nullptr;
@@ -94,7 +99,9 @@ class scope::child : public await_chain, public retired {
   }
 
  protected:
-  ~child() = default;
+  ~child() {
+    if (link_) work_.destroy();
+  }
   /// Whether what the task threw concerns it alone; else the scope ends with that.
   virtual bool bears(const std::exception_ptr&) noexcept { return false; }
 
@@ -105,12 +112,16 @@ class scope::child : public await_chain, public retired {
   scope& owner_;
   task<void> work_;
   child* next_ = nullptr;
-  child** link_ = nullptr;
+  child** link_ = nullptr;  // null until it is spawned
 };
 
 /// The scope of `with_scope`, and the wait for its end.
 template <class Function>
 class [[nodiscard]] scope_awaiter final : private suspension, private scope {
+  using body_task = std::invoke_result_t<Function&, scope&>;
+  using value = typename body_task::value_type;
+  static constexpr bool gives_value = !std::is_void_v<value>;
+
  public:
   explicit scope_awaiter(Function body) noexcept(std::is_nothrow_move_constructible_v<Function>)
       : scope(loop::current()), body_(std::move(body)) {}
@@ -119,16 +130,23 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
   template <gyre_promise Promise>
   void await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) {
-    spawn(body_(static_cast<scope&>(*this)));
+    if constexpr (gives_value)
+      spawn(keep_value(body_(static_cast<scope&>(*this)), value_));
+    else
+      spawn(body_(static_cast<scope&>(*this)));
     begin_wait(awaiting.promise(), at);
     if (awaiting.promise().chain().stop_requested()) scope::request_stop();
   }
-  void await_resume() {
+  value await_resume() {
     end_wait();
     rethrow_failure();
+    if constexpr (gives_value) return *std::move(value_);
   }
 
  private:
+  static task<void> keep_value(body_task body, std::optional<value>& kept) {
+    kept.emplace(co_await std::move(body));
+  }
   void request_stop() noexcept override { scope::request_stop(); }
   const char* name() const noexcept override { return "scope"; }
   void visit_children(chain_visitor& visitor) const override { visit_tasks(visitor); }
@@ -136,18 +154,21 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
   void emptied() noexcept override { resume_waiter(); }
 
   Function body_;
+  [[no_unique_address]] std::conditional_t<gives_value, std::optional<value>, std::monostate>
+      value_;
 };
 
 /// Opens a scope, runs `body(scope)` in it, and goes on when the body and all that it spawned have
-/// ended; then the first exception of any of them is thrown. A stop of the awaiting task reaches
-/// them all. `body` is kept until then, so that it may be a lambda with captures.
+/// ended; then the first exception of any of them is thrown, or what the body has returned is
+/// given. A stop of the awaiting task reaches them all. `body` is kept until then, so that it may
+/// be a lambda with captures. The results of what it spawns are handed out by a `task_group`.
 ///
 ///     co_await gyre::with_scope([&](gyre::scope& children) -> gyre::task<> {
 ///       while (auto stream = co_await listener.accept())
 ///         children.spawn(serve(*std::move(stream)));
 ///     });
 template <class Function>
-  requires std::is_invocable_r_v<task<void>, Function&, scope&>
+  requires detail::is_task<std::invoke_result_t<Function&, scope&>>
 scope_awaiter<Function> with_scope(Function body) {
   return scope_awaiter<Function>(std::move(body));
 }

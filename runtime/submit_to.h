@@ -219,8 +219,10 @@ class [[nodiscard]] submit_to_awaiter final : private detail::crossing {
 /// A function that owns something has to be a variable, which is referred to until the call has
 /// ended; a temporary is kept:
 ///
-///     auto adopt = [stream = std::move(stream)]() mutable { gyre::spawn(serve(std::move(stream)));
-///     }; const result<void> adopted = co_await gyre::submit_to(other, adopt);
+///     auto adopt = [stream = std::move(stream)]() mutable {
+///       gyre::spawn(serve(std::move(stream)));
+///     };
+///     const result<void> adopted = co_await gyre::submit_to(other, adopt);
 ///
 /// `operation_canceled` where `function` was not called: the awaiting task was asked to stop
 /// before it was, or the main task of `target` has ended (its `run`, or its core, is about to).

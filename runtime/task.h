@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <coroutine>
-#include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -21,8 +20,7 @@ namespace detail {
 template <class T, class Owner, class Place>
 class child_task;
 
-/// Keeps what a coroutine returns or throws until its awaiter takes it. Not a variant: that looks
-/// each time at what it held before, which here is nothing.
+/// Keeps what a coroutine returns until its awaiter takes it; what it throws is kept by its chain.
 template <class T>
 class task_promise_value : public promise_base {
  public:
@@ -31,21 +29,18 @@ class task_promise_value : public promise_base {
     std::construct_at(&value_, std::forward<Value>(value));
     if constexpr (!std::is_trivially_destructible_v<T>) returned_.value = true;
   }
-  void unhandled_exception() noexcept { failure_ = std::current_exception(); }
   T take() {
-    if (failure_) [[unlikely]]
-      std::rethrow_exception(std::move(failure_));
+    this->chain().rethrow_failure();
     return std::move(value_);
   }
-  /// The exception that it ended with, or null.
-  const std::exception_ptr* failure() const noexcept { return failure_ ? &failure_ : nullptr; }
 
  protected:
   task_promise_value() noexcept {}
+  ~task_promise_value()
+    requires std::is_trivially_destructible_v<T>
+  = default;
   ~task_promise_value() {
-    if constexpr (!std::is_trivially_destructible_v<T>) {
-      if (returned_.value) std::destroy_at(&value_);
-    }
+    if (returned_.value) std::destroy_at(&value_);
   }
 
  private:
@@ -56,7 +51,6 @@ class task_promise_value : public promise_base {
   };
   class no_flag {};
 
-  std::exception_ptr failure_;
   [[no_unique_address]] std::conditional_t<std::is_trivially_destructible_v<T>, no_flag, flag>
       returned_;
   union {
@@ -68,32 +62,23 @@ template <>
 class task_promise_value<void> : public promise_base {
  public:
   void return_void() noexcept {}
-  void unhandled_exception() noexcept { failure_ = std::current_exception(); }
-  void take() {
-    if (failure_) [[unlikely]]
-      std::rethrow_exception(std::move(failure_));
-  }
-  const std::exception_ptr* failure() const noexcept { return failure_ ? &failure_ : nullptr; }
-
- private:
-  std::exception_ptr failure_;
+  void take() { chain().rethrow_failure(); }
 };
 
 template <class T>
 class task_promise final : public task_promise_value<T> {
  public:
-  task_promise() noexcept {
-    this->handle_ = std::coroutine_handle<task_promise>::from_promise(*this);
-  }
+  task_promise() noexcept { this->check_place(*this); }
   task<T> get_return_object() noexcept;
 };
 
 /// Those that come to be dropped while another one is destroyed on this thread.
 inline constinit thread_local ready_queue* dropped = nullptr;
 
-/// Destroys a coroutine that was not started. It may keep another one as a parameter, which keeps a
-/// third, and so on: they are destroyed one after the other, not one inside of the other.
-inline void drop(promise_base& coroutine) noexcept {
+/// Destroys a coroutine. One that was not started may keep another one as a parameter, which keeps
+/// a third, and so on: they are destroyed one after the other, not one inside of the other.
+[[gnu::noinline]] inline void drop(promise_base& coroutine) noexcept {
+  if (coroutine.is_started()) return coroutine.handle().destroy();
   if (dropped) return dropped->push(coroutine);
   ready_queue due;
   dropped = &due;
@@ -105,10 +90,10 @@ inline void drop(promise_base& coroutine) noexcept {
 }  // namespace detail
 
 /// A lazy coroutine: it starts when it is awaited, on the loop of its awaiter, and its awaiter goes
-/// on when it has finished, with what it returned or threw. It must be awaited or given to a scope;
-/// a task that was not started may be dropped. Its frame, with its parameters, is gone at the end
-/// of the expression that awaited it. Cancellation comes down to it from its awaiter by itself: the
-/// operation that it waits for then ends with `operation_canceled`.
+/// on when it has finished, with what it returned or threw. It must be awaited, once, or given to a
+/// scope; a task that was not started may be dropped. Its frame, with its parameters, is gone when
+/// it has been awaited, wherever the task is kept. Cancellation comes down to it from its awaiter
+/// by itself: the operation that it waits for then ends with `operation_canceled`.
 ///
 ///     gyre::task<std::size_t> copy_once(gyre::tcp_stream& from, gyre::tcp_stream& to);
 ///     …
@@ -131,39 +116,27 @@ class [[nodiscard]] task {
     return *this;
   }
   ~task() {
-    if (!frame_) return;
-    if (frame_.promise().is_started())
-      frame_.destroy();
-    else
+    if (frame_) [[unlikely]]
       detail::drop(frame_.promise());
   }
 
-  /// Owns the coroutine, so that it is gone when it has been awaited, wherever the task is kept.
-  class [[nodiscard]] awaiter {
-   public:
-    explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
-    awaiter(const awaiter&) = delete;
-    awaiter& operator=(const awaiter&) = delete;
-    ~awaiter() { frame_.destroy(); }
-
-    bool await_ready() const noexcept { return false; }
-    template <gyre_promise Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
-                                          await_location at = await_location::current()) noexcept {
-      frame_.promise().join_chain(awaiting.promise(), at);
-      return frame_.promise().transfer(frame_);
-    }
-    T await_resume() { return frame_.promise().take(); }
-
-   private:
-    std::coroutine_handle<promise_type> frame_;
-  };
-
-  /// Starts the task and gives what it returns.
-  awaiter operator co_await() && noexcept {
+  /// Awaiting it starts it, and gives what it returns.
+  bool await_ready() const noexcept {
     check(static_cast<bool>(frame_),
           "an empty task was awaited: it was moved from, or awaited before");
-    return awaiter(std::exchange(frame_, nullptr));
+    check(!frame_.promise().is_started(),
+          "a task was awaited that was awaited before, and has not ended");
+    return false;
+  }
+  template <gyre_promise Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting,
+                                        await_location at = await_location::current()) noexcept {
+    frame_.promise().join_chain(awaiting.promise(), at);
+    return frame_.promise().transfer(frame_);
+  }
+  T await_resume() {
+    const end end(*this);
+    return frame_.promise().take();
   }
 
   /// For those who start a task by other means than awaiting it: its coroutine, not started yet.
@@ -174,9 +147,28 @@ class [[nodiscard]] task {
 
  private:
   friend promise_type;
+  friend class scope;
   template <class, class, class>
   friend class detail::child_task;
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  /// Destroys the coroutine when it has been awaited, wherever the task is kept.
+  class end {
+   public:
+    explicit end(task& task) noexcept : task_(task) {}
+    end(const end&) = delete;
+    end& operator=(const end&) = delete;
+    ~end() { task_.destroy(); }
+
+   private:
+    task& task_;
+  };
+
+  /// Destroys the coroutine, which has ended.
+  void destroy() noexcept {
+    frame_.destroy();
+    frame_ = nullptr;  // after it, in sight of the destructor, which then has nothing to do
+  }
 
   std::coroutine_handle<promise_type> frame_;
 };
@@ -187,10 +179,6 @@ template <class T>
 task<T> task_promise<T>::get_return_object() noexcept {
   return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
 }
-
-}  // namespace detail
-
-namespace detail {
 
 template <class Function, class... Arguments>
 inline constexpr bool takes_rvalues = std::is_invocable_v<Function&, Arguments...>;

@@ -16,6 +16,7 @@
 #include "gyre/runtime/check.h"
 #include "gyre/runtime/child_task.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/promise.h"
 #include "gyre/runtime/task.h"
@@ -43,6 +44,14 @@ class task_group {
     requires std::same_as<invoke_task<Function, Arguments...>, task<T>>
   void spawn(Function function, Arguments... arguments) {
     spawn(gyre::invoke(std::move(function), std::move(arguments)...));
+  }
+
+  /// The same, but in the latency class `of`, not in that of whoever spawns.
+  void spawn(latency_class& of, task<T> work);
+  template <class Function, class... Arguments>
+    requires std::same_as<invoke_task<Function, Arguments...>, task<T>>
+  void spawn(latency_class& of, Function function, Arguments... arguments) {
+    spawn(of, gyre::invoke(std::move(function), std::move(arguments)...));
   }
 
   class next_wait;
@@ -171,6 +180,13 @@ void task_group<T>::spawn(task<T> work) {
   running_ = added;
   ++size_;
   added->begin(*this, stop_requested_);
+}
+
+template <class T>
+void task_group<T>::spawn(latency_class& of, task<T> work) {
+  auto& coroutine = work.coroutine();
+  spawn(std::move(work));
+  of.take(coroutine.chain());
 }
 
 template <class T>

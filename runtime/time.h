@@ -17,7 +17,7 @@ inline constexpr steady_time never = steady_time::max();
 /// `start + span` without overflow: too long a span is "never", a negative one is `start`.
 inline steady_time saturating_add(steady_time start, std::chrono::nanoseconds span) noexcept {
   if (span.count() <= 0) return start;
-  if (span > never - start) return never;
+  if (start > steady_time() && span > never - start) return never;
   return start + span;
 }
 
@@ -32,9 +32,10 @@ std::chrono::nanoseconds saturating_nanoseconds(std::chrono::duration<Rep, Perio
     const bool overflow = __builtin_mul_overflow(span.count(), ratio::num, &count);
     return overflow ? nanoseconds::max() : nanoseconds(count);
   } else {
-    using exact = std::chrono::duration<long double, std::nano>;
-    if (exact(span) >= exact(nanoseconds::max())) return nanoseconds::max();
-    return std::chrono::ceil<nanoseconds>(span);
+    // In no narrower type, which may round up to more than there is.
+    const std::chrono::duration<long double, std::nano> exact(span);
+    if (exact >= nanoseconds::max()) return nanoseconds::max();
+    return std::chrono::ceil<nanoseconds>(exact);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <system_error>
 
 #include "gyre/runtime/await_chain.h"
 #include "gyre/runtime/check.h"
@@ -10,6 +11,7 @@
 
 namespace gyre {
 
+class one_loop;
 template <class Wait>
 class wait_queue;
 
@@ -51,24 +53,27 @@ class wait_queue : private wait_place {
   bool empty() const noexcept { return next_ == this; }
   /// The one that has waited longest; there must be one.
   Wait& first() noexcept { return static_cast<Wait&>(*next_); }
-  Wait& last() noexcept { return static_cast<Wait&>(*previous_); }
 
   void push(Wait& last) noexcept {
     wait_place& place = last;
+    wait_place& before = *previous_;
+    place.previous_ = &before;
+    before.next_ = &place;
     place.next_ = this;
-    place.previous_ = previous_;
-    previous_->next_ = &place;
     previous_ = &place;
   }
 };
 
-/// A coroutine's wait in a queue, for something that another task of its loop grants. It leaves
-/// when that happens or when the chain is asked to stop, whichever is first; the other is too late.
+/// A coroutine's wait in a queue, for something that another task of its loop grants (for tasks of
+/// others there is `cross_wait`). It leaves when that happens or when the chain is asked to stop,
+/// whichever is first; the other is too late.
 class queued_wait : protected suspension, public wait_place {
- protected:
-  /// `closed` is an end without what was waited for, because it will never come.
-  enum class stage : std::uint8_t { idle, queued, ended, stopped, closed };
+ public:
+  /// `closed` is an end without what was waited for, because it will never come; `selectable` is
+  /// one that is queued for a `select`, which waits in its place.
+  enum class stage : std::uint8_t { idle, queued, selectable, ended, stopped, closed };
 
+ protected:
   queued_wait() noexcept = default;
   ~queued_wait() = default;
   /// For the destructor of the outermost class: in one of this class the compiler would have to
@@ -112,9 +117,15 @@ class queued_wait : protected suspension, public wait_place {
     home_->make_ready(*waiter_);
   }
 
+  /// Asked when it is granted and has left its queue, of waits that may still have to wait: false
+  /// when it stands in a queue again.
+  virtual bool settles() noexcept { return true; }
+
   bool is_local() const noexcept override { return true; }
   void request_stop() noexcept override {
-    if (stage_ != stage::queued) return;
+    if (stage_ == stage::queued) leave_stopped();
+  }
+  void leave_stopped() noexcept {
     leave_queue();
     go_on(stage::stopped);
   }
@@ -128,6 +139,11 @@ class queued_wait : protected suspension, public wait_place {
     if (ended_by_stop()) return std::errc::operation_canceled;
     return {};
   }
+  /// Why it ended without what was waited for.
+  std::error_code failure() const noexcept {
+    return std::make_error_code(stage_ == stage::stopped ? std::errc::operation_canceled
+                                                         : std::errc::broken_pipe);
+  }
   /// True until it was granted or stopped.
   bool is_queued() const noexcept { return stage_ == stage::queued; }
 
@@ -136,14 +152,7 @@ class queued_wait : protected suspension, public wait_place {
   stage stage_ = stage::idle;
 
  private:
-  template <class Wait>
-  friend void grant_all(wait_queue<Wait>& queue) noexcept;
+  friend class one_loop;
 };
-
-/// Lets all go on that wait in `queue`, the first first.
-template <class Wait>
-void grant_all(wait_queue<Wait>& queue) noexcept {
-  while (!queue.empty()) queue.first().grant();
-}
 
 }  // namespace gyre

@@ -123,7 +123,7 @@ auto when_all(Awaitables&&... awaited) {
 ///
 ///     auto pages = co_await gyre::when_all(addresses | std::views::transform(fetch));
 ///
-/// A child takes its frame, 48 bytes beside it, and a place in the vector.
+/// A child takes its frame, 56 bytes beside it, and a place in the vector.
 template <detail::task_range Tasks>
 auto when_all(Tasks&& tasks) {
   return when_all_range_awaiter<detail::range_task_value<Tasks>>(std::forward<Tasks>(tasks));

@@ -144,9 +144,11 @@ class [[nodiscard]] timed_task final : private suspension, private timer, privat
 ///
 ///     auto got = co_await gyre::with_timeout(stream.read_some(buffer), 5s);
 ///
-/// `wait` must be part of the same co_await expression.
+/// `wait` must be part of the same co_await expression, and end on its loop: `resume_on` has no
+/// deadline.
 template <awaitable Wait>
-  requires(std::is_base_of_v<suspension, std::remove_cvref_t<Wait>>)
+  requires(std::is_base_of_v<suspension, std::remove_cvref_t<Wait>> &&
+           !requires { std::remove_cvref_t<Wait>::leaves_loop; })
 timed_wait<std::remove_cvref_t<Wait>> with_deadline(Wait&& wait, steady_time deadline) noexcept {
   return {wait, deadline};
 }

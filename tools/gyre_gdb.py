@@ -167,7 +167,7 @@ def first_coroutine(child):
 
 
 def has_ended(child):
-    frame = first_coroutine(child).value["handle_"]["_M_fr_ptr"]
+    frame = int(first_coroutine(child).value.address) - 2 * pointer_to("void").sizeof
     return int(at(frame, pointer_to("void"))) == 0
 
 
@@ -213,7 +213,7 @@ def children_in_blocks(value):
     offset = -(-header // child.alignof) * child.alignof
     for block in listed(value["first_"], "next"):
         first = at(int(block.address) + offset, child).address
-        for i in range(int(block["used"])):
+        for i in range((int(block["end"]) - int(first)) // child.sizeof):
             yield from unless_ended(first[i])
 
 

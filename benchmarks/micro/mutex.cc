@@ -1,4 +1,5 @@
-// A mutex that nobody else wants is locked and unlocked, and a wait for what has happened already.
+// A mutex that nobody else wants is locked and unlocked, within a loop and between loops, and a
+// wait for what has happened already.
 #include "gyre/runtime/mutex.h"
 
 #include <benchmark/benchmark.h>
@@ -39,8 +40,9 @@ hand::task hand_mutex(benchmark::State& state, hand::queue&) {
   co_return 0;
 }
 
+template <class Mutex>
 gyre::task<void> gyre_mutex(benchmark::State& state) {
-  gyre::mutex mutex;
+  Mutex mutex;
   for (auto _ : state) {
     auto guard = co_await mutex.lock();
     benchmark::DoNotOptimize(guard);
@@ -64,7 +66,12 @@ gyre::task<void> gyre_event(benchmark::State& state) {
 
 const row mutex_row("mutex", row_clock::cpu,
                     {{"hand", [](benchmark::State& state) { run_hand(hand_mutex, state); }},
-                     {"gyre", [](benchmark::State& state) { run_gyre(gyre_mutex, state); }}});
+                     {"gyre",
+                      [](benchmark::State& state) { run_gyre(gyre_mutex<gyre::mutex>, state); }}});
+const row cross_mutex_row(
+    "cross_mutex", row_clock::cpu,
+    {{"mutex", [](benchmark::State& state) { run_gyre(gyre_mutex<gyre::mutex>, state); }},
+     {"gyre", [](benchmark::State& state) { run_gyre(gyre_mutex<gyre::cross_mutex>, state); }}});
 const row event_row("event", row_clock::cpu,
                     {{"hand", [](benchmark::State& state) { run_hand(hand_event, state); }},
                      {"gyre", [](benchmark::State& state) { run_gyre(gyre_event, state); }}});

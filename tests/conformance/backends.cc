@@ -71,11 +71,12 @@ void add_rings_without_opcodes(std::vector<backend_under_test>& all) {
     first_users[kind->opcode].clear();
   }
   const auto add = [&all](const std::string& what, const opcode_set& without) {
-    all.emplace_back("uring_without_" + what, [without] {
+    const auto make = [without] {
       uring_options options;
       options.without = without;
       return make_backend(backend_choice::uring, options, {});
-    });
+    };
+    all.emplace_back("uring_without_" + what, make, backend_under_test::restricted);
   };
   for (std::size_t opcode = 0; opcode < first_users.size(); ++opcode) {
     if (first_users[opcode].empty()) continue;
@@ -88,12 +89,31 @@ void add_rings_without_opcodes(std::vector<backend_under_test>& all) {
 void add_rings_without_features(std::vector<backend_under_test>& all) {
   for (const auto& [feature, name] : ring_features) {
     const ring_feature_set without = {feature};
-    all.emplace_back("uring_without_" + std::string(name), [without] {
+    const auto make = [without] {
       uring_options options;
       options.without_features = without;
       return make_backend(backend_choice::uring, options, {});
-    });
+    };
+    all.emplace_back("uring_without_" + std::string(name), make, backend_under_test::restricted);
   }
+}
+
+void add_boxes(std::vector<backend_under_test>& all) {
+  constexpr auto restricted = backend_under_test::restricted;
+  for (const auto& [name, error] : {std::pair{"boxed_by_eperm", EPERM},
+                                    {"boxed_by_enosys", ENOSYS},
+                                    {"boxed_by_eacces", EACCES},
+                                    {"boxed_by_enomem", ENOMEM},
+                                    {"boxed_by_emfile", EMFILE}})
+    all.emplace_back(name, make_without_io_uring, restricted,
+                     [error] { enter_box_without_io_uring(error); });
+  for (const auto& [name, error] : {std::pair{"boxed_by_enter_eagain", EAGAIN},
+                                    {"boxed_by_enter_ebusy", EBUSY},
+                                    {"boxed_by_enter_eintr", EINTR}})
+    all.emplace_back(name, make_with_failing_enters, restricted,
+                     [error] { enter_box_with_failing_enters(error); });
+  all.emplace_back("boxed_by_memlock", make_without_locked_memory, restricted,
+                   enter_box_without_locked_memory);
 }
 
 std::vector<backend_under_test> make_list() {
@@ -107,18 +127,7 @@ std::vector<backend_under_test> make_list() {
   all.emplace_back("threads", threads);
   add_rings_without_opcodes(all);
   add_rings_without_features(all);
-  for (const auto& [name, error] : {std::pair{"boxed_by_eperm", EPERM},
-                                    {"boxed_by_enosys", ENOSYS},
-                                    {"boxed_by_eacces", EACCES},
-                                    {"boxed_by_enomem", ENOMEM},
-                                    {"boxed_by_emfile", EMFILE}})
-    all.emplace_back(name, make_without_io_uring, [error] { enter_box_without_io_uring(error); });
-  for (const auto& [name, error] : {std::pair{"boxed_by_enter_eagain", EAGAIN},
-                                    {"boxed_by_enter_ebusy", EBUSY},
-                                    {"boxed_by_enter_eintr", EINTR}})
-    all.emplace_back(name, make_with_failing_enters,
-                     [error] { enter_box_with_failing_enters(error); });
-  all.emplace_back("boxed_by_memlock", make_without_locked_memory, enter_box_without_locked_memory);
+  add_boxes(all);
   return all;
 }
 

@@ -178,7 +178,7 @@ GYRE_TEST(cancellation, an_operation_that_was_stopped_before_it_began_does_nothi
 // the byte is either in the result or still in the stream.
 GYRE_TEST(cancellation, a_byte_that_comes_with_the_stop_is_not_lost) {
   tcp_pair pair = co_await connect_pair();
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < times(1000); ++i) {
     const std::byte sent = static_cast<std::byte>(i);
     std::byte received{};
     bool arrived = false;
@@ -256,7 +256,7 @@ GYRE_TEST(cancellation, ten_thousand_accepts_that_are_stopped_anywhere_lose_no_c
     children.spawn(connect_until(enough, listener.local().value(), connected));
     // Where each of them is handed from thread to thread, fewer must do.
     const auto end = std::chrono::steady_clock::now() + 5s;
-    while (accepted + timed_out < 10'000 && std::chrono::steady_clock::now() < end) {
+    while (accepted + timed_out < times(10'000, 300) && std::chrono::steady_clock::now() < end) {
       const auto stream = co_await with_timeout(listener.accept(), spans.next());
       spans.failed(!stream);
       if (!stream) require(stream.error() == std::errc::timed_out);
@@ -285,7 +285,7 @@ task<> send_with_pauses(tcp_stream& stream, std::size_t total) {
 
 GYRE_TEST(cancellation, reads_that_time_out_anywhere_lose_no_byte) {
   tcp_pair pair = co_await connect_pair();
-  constexpr std::size_t total = 1 << 20;
+  const std::size_t total = 1024U * times(1024);
   co_await with_scope([&](scope& children) -> task<> {
     children.spawn(send_with_pauses(pair.client, total));
     byte_pattern pattern;

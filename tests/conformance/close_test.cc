@@ -138,7 +138,7 @@ GYRE_TEST(close, the_peer_of_a_closed_stream_finds_its_end) {
 GYRE_TEST(close, a_number_that_is_used_again_has_no_past) {
   tcp_listener listener = listen_on_loopback();
   std::set<int> numbers;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < times(1000); ++i) {
     tcp_pair pair = co_await connect_pair(listener);
     pair.client.reset_on_close().value();
     numbers.insert(pair.server.socket().number());

@@ -34,6 +34,7 @@ namespace {
 constexpr unsigned seconds_max = 120;
 
 const backend_under_test* under_test = nullptr;
+bool repeats_seldom = false;
 
 // Whether a ring was handed what it may have done by a kernel worker.
 std::atomic<bool> worker_may_appear = false;
@@ -86,6 +87,7 @@ class test_of_behaviour : public testing::Test {
     if (boxed != &on_) on_.enter_box();
     boxed = &on_;
     choose_backend_under_test(on_);
+    repeats_seldom = on_.is_restricted;
     alarm(seconds_max);
     // As in a program that has never heard of it: nothing here may rely on its being ignored.
     std::signal(SIGPIPE, SIG_DFL);
@@ -173,8 +175,6 @@ class some_test_runs : public testing::EmptyTestEventListener {
 };
 
 const bool listening = [] {
-  // With the first thread ThreadSanitizer starts one of its own, which would seem left behind.
-  std::thread([] {}).join();
   testing::UnitTest::GetInstance()->listeners().Append(new some_test_runs);
   return true;
 }();
@@ -190,6 +190,7 @@ std::vector<behaviour>& all_behaviours() {
 bool add(const behaviour& tested) {
   all_behaviours().push_back(tested);
   for (const backend_under_test& each : backends()) {
+    if (tested.how == manner::to_death && each.is_restricted) continue;
     const std::string suite = std::string(each.name) + "/" + tested.suite;
     testing::RegisterTest(suite.c_str(), tested.name, nullptr, nullptr, tested.where.file_name(),
                           static_cast<int>(tested.where.line()),
@@ -208,6 +209,14 @@ void choose_backend_under_test(const backend_under_test& chosen) {
 
 std::unique_ptr<backend> make_backend_under_test() {
   return make_watched(*under_test);
+}
+
+int times(int often, int seldom) noexcept {
+  return repeats_seldom ? seldom : often;
+}
+
+void repeat_seldom() noexcept {
+  repeats_seldom = true;
 }
 
 void require(bool holds, std::source_location where) {

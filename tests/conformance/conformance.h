@@ -41,10 +41,10 @@ class behaviour {
   std::source_location where;
 };
 
-/// Makes a test of `tested` for each backend, called <backend>/<suite>.<name>. After each of them
-/// nothing may be left: no descriptor, no thread, no coroutine frame, no timer, and no operation
-/// that was submitted and did not complete. Nor may a ring have taken a kernel worker, unless for
-/// an operation whose policy allows for it, see `may_take_kernel_worker`.
+/// Makes a test of `tested` for each backend that it is for, <backend>/<suite>.<name>. After each
+/// of them nothing may be left: no descriptor, no thread, no coroutine frame, no timer, and no
+/// operation that was submitted and did not complete. Nor may a ring have taken a kernel worker,
+/// unless for an operation whose policy allows for it, see `may_take_kernel_worker`.
 bool add(const behaviour& tested);
 
 /// All that were added.
@@ -54,6 +54,13 @@ std::span<const behaviour> behaviours();
 std::unique_ptr<backend> make_backend_under_test();
 /// What that makes from here on. For those who run behaviours.
 void choose_backend_under_test(const backend_under_test& chosen);
+
+/// How often a behaviour does what it does again and again: `often`, but `seldom` on a backend that
+/// is restricted, and where it is swept, and run once for each of its places, of which doing it
+/// again has no others.
+int times(int often, int seldom = 10) noexcept;
+/// From here on it is `seldom`. For those who run behaviours.
+void repeat_seldom() noexcept;
 
 /// Throws where `holds` is false, which ends the test: for what the rest of it relies on.
 void require(bool holds, std::source_location where = std::source_location::current());

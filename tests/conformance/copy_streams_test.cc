@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -138,6 +139,24 @@ GYRE_TEST(copy_streams, a_pipe_is_copied_to_a_socket_and_a_socket_to_a_pipe) {
   });
 }
 
+// One that is found empty, and has been filled since, is no socket that takes nothing.
+GYRE_TEST(copy_streams, a_pipe_that_a_thread_fills_meanwhile_is_copied_to_a_socket) {
+  const int writes = times(20'000, 500);  // the pipe holds them all
+  blocking_pipe from;
+  tcp_pair pair = co_await connect_pair();
+  const std::jthread writer([&] {
+    for (int i = 0; i < writes; ++i) require(::write(from.write_end.number(), "!", 1) == 1);
+  });
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      const auto most = at_most(static_cast<std::uint64_t>(writes));
+      EXPECT_EQ((co_await copy(from.read_end, pair.client.socket(), most)).value(), most.length);
+    });
+    std::vector<std::byte> received(static_cast<std::size_t>(writes));
+    EXPECT_EQ((co_await pair.server.read_exactly(received)).value(), received.size());
+  });
+}
+
 GYRE_TEST(copy_streams, no_more_is_taken_than_was_asked_for) {
   blocking_pipe from;
   blocking_pipe to;
@@ -236,6 +255,26 @@ GYRE_TEST(copy_streams, a_terminal_is_read_and_written) {
   std::array<std::byte, 8> seen;
   require(::read(here.person.number(), seen.data(), seen.size()) == 8);
   EXPECT_EQ(text_of(seen), "typesome");
+  EXPECT_EQ(fcntl(here.line.number(), F_GETFL), flags);
+}
+
+GYRE_TEST(copy_streams, two_to_one_terminal_leave_it_as_it_was) {
+  terminal here;
+  descriptor other_line(fcntl(here.line.number(), F_DUPFD_CLOEXEC, 0));
+  blocking_pipe first;
+  blocking_pipe second;
+  const int flags = fcntl(here.line.number(), F_GETFL);
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(
+        [&]() -> task<> { EXPECT_EQ((co_await copy(first.read_end, here.line)).value(), 0U); });
+    co_await yield();
+    children.spawn(
+        [&]() -> task<> { EXPECT_EQ((co_await copy(second.read_end, other_line)).value(), 0U); });
+    (void)co_await sleep_for(1ms);
+    (co_await first.write_end.close()).value();
+    (void)co_await sleep_for(1ms);
+    (co_await second.write_end.close()).value();
+  });
   EXPECT_EQ(fcntl(here.line.number(), F_GETFL), flags);
 }
 

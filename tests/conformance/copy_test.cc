@@ -126,6 +126,28 @@ GYRE_TEST(copy, a_part_of_a_file_that_overlaps_with_itself_is_refused) {
   EXPECT_EQ((co_await copy(file, file, options)).value(), 1000U);
 }
 
+GYRE_TEST(copy, a_file_is_copied_to_its_own_end_once) {
+  const temporary_directory place;
+  place.write("file", bytes_of("twice"));
+  descriptor file = open_at(place, "file", O_RDWR);
+  copy_options options;
+  options.sink_offset = 5;
+  EXPECT_EQ((co_await copy(file, file, options)).value(), 5U);
+  EXPECT_EQ(text_of(co_await content_of(file)), "twicetwice");
+}
+
+GYRE_TEST(copy, a_file_that_cannot_be_spliced_to_is_written) {
+  descriptor target(open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+  if (!target.is_open()) co_return;  // of a process that may not be looked into
+  std::array<std::byte, 16> score;
+  const ssize_t length = ::pread(target.number(), score.data(), score.size(), 0);
+  require(length > 0);
+  const temporary_directory place;
+  place.write("score", std::span(score).first(static_cast<std::size_t>(length)));
+  descriptor source = open_at(place, "score", O_RDONLY);
+  EXPECT_EQ((co_await copy(source, target)).value(), static_cast<std::uint64_t>(length));
+}
+
 GYRE_TEST(copy, what_can_not_be_copied_is_refused) {
   const temporary_directory place;
   descriptor source = make_source(place);

@@ -137,9 +137,10 @@ GYRE_TEST(fibers, wait_in_handlers_while_others_throw) {
 }
 
 GYRE_TEST(fibers, are_many) {
+  const int fibers = times(500);
   int ended = 0;
   co_await with_scope([&](scope& children) -> task<> {
-    for (int i = 0; i < 500; ++i)
+    for (int i = 0; i < fibers; ++i)
       children.spawn(fiber(
           [&] {
             (void)await(sleep_for(1ms));
@@ -148,7 +149,7 @@ GYRE_TEST(fibers, are_many) {
           16 << 10));
     co_return;
   });
-  EXPECT_EQ(ended, 500);
+  EXPECT_EQ(ended, fibers);
 }
 
 GYRE_TEST_THAT_DIES(misuse, awaiting_outside_of_a_fiber, "outside of a fiber") {

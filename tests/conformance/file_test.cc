@@ -231,7 +231,7 @@ GYRE_TEST(files_beneath, a_thousand_opens_leave_nothing) {
   const temporary_directory place;
   place.write("file", bytes_of("x"));
   directory root = (co_await directory::open(place.path())).value();
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < times(1000); ++i) {
     EXPECT_FALSE(co_await error_of_opening(root, "file"));
     EXPECT_TRUE(co_await error_of_opening(root, "none"));
   }

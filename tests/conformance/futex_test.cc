@@ -106,7 +106,7 @@ GYRE_TEST(futex, no_wake_is_lost_to_a_deadline) {
   const std::atomic<std::uint32_t> word = 0;
   unsigned woken = 0;
   unsigned told = 0;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < times(100); ++round) {
     co_await with_scope([&](scope& children) -> task<> {
       children.spawn([&]() -> task<> {
         if (co_await with_timeout(op::futex_wait(word, 0), 200us)) ++told;

@@ -26,27 +26,28 @@ task<> send_bytes(pipe& to, int count) {
 }
 
 GYRE_TEST(latency_classes, serve_who_waits_for_io_beside_those_who_are_always_ready) {
+  const int bytes = times(20);
   pipe between = pipe::create(4096).value();
   latency_class batch("batch", 10);
   latency_class prompt("prompt", 1000);
   bool done = false;
   int received = 0;
   co_await with_scope([&](scope& children) -> task<> {
-    for (int i = 0; i < 200; ++i)
+    for (int i = 0; i < times(200); ++i)
       children.spawn(batch, [&]() -> task<> {
         bool going_on = true;
         while (!done && going_on) going_on = co_await yield();
       });
     children.spawn(prompt, [&]() -> task<> {
       std::array<std::byte, 1> byte;
-      for (; received < 20; ++received)
+      for (; received < bytes; ++received)
         if (!co_await op::read(between.read_end, byte)) break;
       done = true;
     });
-    children.spawn(prompt, send_bytes(between, 20));
+    children.spawn(prompt, send_bytes(between, bytes));
     co_return;
   });
-  EXPECT_EQ(received, 20);
+  EXPECT_EQ(received, bytes);
   EXPECT_GT(batch.report().resumed, 200U);
   EXPECT_EQ(batch.report().tasks, 0U);
   EXPECT_EQ(prompt.report().tasks, 0U);

@@ -26,8 +26,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// More than a ring of the usual size takes in one turn.
-constexpr int many = 3000;
+/// More than a ring of the usual size takes in one turn; swept, more than a small one has room for.
+int many() {
+  return times(3000, 50);
+}
 
 /// Reads one byte.
 task<> take_one(descriptor& from, int& taken) {
@@ -43,9 +45,13 @@ task<> echo(tcp_stream stream) {
   }
 }
 
+int connections() {
+  return times(1000);
+}
+
 task<> expect_echo(endpoint server, int number, int& done, event& all_connected) {
   auto stream = (co_await tcp_stream::connect(server)).value();
-  if (++done == 1000) all_connected.set();
+  if (++done == connections()) all_connected.set();
   // Nobody goes on before everybody is there: they are all open at once.
   (co_await all_connected.wait()).value();
   std::array<int, 1> sent = {number};
@@ -67,7 +73,7 @@ GYRE_TEST(load, a_thousand_connections_at_once_are_all_served) {
       while (auto stream = co_await listener.accept()) server.spawn(echo(*std::move(stream)));
     });
     co_await with_scope([&](scope& clients) -> task<> {
-      for (int i = 0; i < 1000; ++i)
+      for (int i = 0; i < connections(); ++i)
         clients.spawn(expect_echo(listener.local().value(), i, open, all_connected));
       co_return;
     });
@@ -78,15 +84,15 @@ GYRE_TEST(load, a_thousand_connections_at_once_are_all_served) {
 
 GYRE_TEST(load, more_operations_than_a_ring_has_room_for_all_complete) {
   pipe bytes = pipe::create(65536).value();
-  const std::vector<std::byte> sent(many);
+  const std::vector<std::byte> sent(many());
   int taken = 0;
   co_await with_scope([&](scope& children) -> task<> {
-    for (int i = 0; i < many; ++i) children.spawn(take_one(bytes.read_end, taken));
+    for (int i = 0; i < many(); ++i) children.spawn(take_one(bytes.read_end, taken));
     (void)co_await sleep_for(1ms);
     EXPECT_EQ(taken, 0);
-    EXPECT_EQ(::write(bytes.write_end.number(), sent.data(), sent.size()), many);
+    EXPECT_EQ(::write(bytes.write_end.number(), sent.data(), sent.size()), many());
   });
-  EXPECT_EQ(taken, many);
+  EXPECT_EQ(taken, many());
 }
 
 GYRE_TEST(load, more_operations_than_a_ring_has_room_for_all_stop) {
@@ -94,7 +100,7 @@ GYRE_TEST(load, more_operations_than_a_ring_has_room_for_all_stop) {
     pipe bytes = pipe::create(65536).value();
     int taken = 0;
     co_await with_scope([&](scope& children) -> task<> {
-      for (int i = 0; i < many; ++i) children.spawn(take_one(bytes.read_end, taken));
+      for (int i = 0; i < many(); ++i) children.spawn(take_one(bytes.read_end, taken));
       co_await yield();
       if (kernel_has_them) (void)co_await sleep_for(1ms);
       children.request_stop();
@@ -106,28 +112,28 @@ GYRE_TEST(load, more_operations_than_a_ring_has_room_for_all_stop) {
 // Stops and completions come together: those that found a byte have it, the others left it there.
 GYRE_TEST(load, a_stop_in_the_middle_of_many_completions_loses_no_byte) {
   pipe bytes = pipe::create(65536).value();
-  const std::vector<std::byte> sent(many);
+  const std::vector<std::byte> sent(many());
   int taken = 0;
   co_await with_scope([&](scope& children) -> task<> {
-    for (int i = 0; i < many; ++i) children.spawn(take_one(bytes.read_end, taken));
+    for (int i = 0; i < many(); ++i) children.spawn(take_one(bytes.read_end, taken));
     (void)co_await sleep_for(1ms);
-    EXPECT_EQ(::write(bytes.write_end.number(), sent.data(), sent.size()), many);
+    EXPECT_EQ(::write(bytes.write_end.number(), sent.data(), sent.size()), many());
     co_await yield();
     children.request_stop();
   });
   (co_await bytes.write_end.close()).value();
-  std::vector<std::byte> rest(many);
+  std::vector<std::byte> rest(many());
   int left = 0;
   while (const auto got = (co_await op::read(bytes.read_end, rest)).value())
     left += static_cast<int>(got);
-  EXPECT_EQ(taken + left, many);
+  EXPECT_EQ(taken + left, many());
 }
 
 GYRE_TEST(load, a_descriptor_with_many_that_wait_closes) {
   pipe bytes = pipe::create(65536).value();
   int taken = 0;
   co_await with_scope([&](scope& children) -> task<> {
-    for (int i = 0; i < many; ++i) children.spawn(take_one(bytes.read_end, taken));
+    for (int i = 0; i < many(); ++i) children.spawn(take_one(bytes.read_end, taken));
     co_await yield();
     (co_await bytes.read_end.close()).value();
   });
@@ -141,7 +147,7 @@ GYRE_TEST(load, operations_that_wait_for_room_are_served_while_others_come_and_g
   int taken = 0;
   co_await with_scope([&](scope& children) -> task<> {
     for (int i = 0; i < 100; ++i) children.spawn(take_one(idle.read_end, taken));
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < times(1000); ++i) {
       EXPECT_EQ(::write(busy.write_end.number(), "x", 1), 1);
       int one = 0;
       co_await take_one(busy.read_end, one);
@@ -170,7 +176,7 @@ GYRE_TEST(load, operations_that_are_always_ready_starve_no_timer_and_no_wait) {
     });
     co_await yield();
     EXPECT_EQ(::write(bytes.write_end.number(), "x", 1), 1);
-    for (int immediate = 0; immediate < 100'000; ++immediate)
+    for (int immediate = 0; immediate < times(100'000, 100); ++immediate)
       (void)(co_await op::fstat(nowhere.opened())).value();
     EXPECT_TRUE(slept);
     while (!received) (void)(co_await op::fstat(nowhere.opened())).value();
@@ -193,7 +199,7 @@ GYRE_TEST(load, tasks_that_are_always_ready_starve_no_timer_and_no_wait) {
     EXPECT_EQ(::write(bytes.write_end.number(), "x", 1), 1);
     for (int i = 0; i < 10; ++i)
       children.spawn([&]() -> task<> {
-        for (int yields = 0; yields < 10'000; ++yields) co_await yield();
+        for (int yields = 0; yields < times(10'000); ++yields) co_await yield();
         EXPECT_TRUE(slept);
         while (!received && !children.stop_requested()) co_await yield();
       });

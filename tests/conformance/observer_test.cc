@@ -5,15 +5,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <source_location>
+#include <string_view>
 #include <system_error>
 
 #include "gyre/io/file_ops.h"
 #include "gyre/io/pipe.h"
 #include "gyre/io/write_ops.h"
 #include "gyre/runtime/await_chain.h"
+#include "gyre/runtime/dump_tasks.h"
 #include "gyre/runtime/link.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
@@ -145,6 +149,57 @@ GYRE_TEST(observer, may_come_and_go) {
   }
   (void)co_await sleep_for(1us);
   EXPECT_EQ(loop::current().observer(), nullptr);
+}
+
+/// What is said of the only task that waits for `fd`; nothing where there is none.
+std::optional<task_entry> waiter_of(int fd) {
+  const task_tree tree = dump_tasks();
+  for (const task_entry& each : tree.tasks)
+    if (each.descriptor == fd) return each;
+  return std::nullopt;
+}
+
+GYRE_TEST(listing, tells_what_a_task_waits_for_on_which_descriptor_and_where) {
+  pipe silent = pipe::create(4096).value();
+  const int fd = silent.read_end.number();
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn(wait_until_stopped(silent));
+    EXPECT_FALSE(waiter_of(fd)) << "it is ready, and has not begun";
+    (co_await sleep_for(20ms)).value();
+    const auto listed = waiter_of(fd);
+    require(listed && !listed->awaits_at.empty());
+    EXPECT_EQ(listed->waits_for, "read");
+    EXPECT_EQ(listed->state, task_entry::state::waiting);
+    EXPECT_GE(listed->waited, 8ms);
+    EXPECT_FALSE(listed->stop_requested);
+    EXPECT_NE(std::string_view(listed->awaits_at[0].file_name()).find("observer_test.cc"),
+              std::string_view::npos);
+    children.request_stop();
+    const auto stopped = waiter_of(fd);
+    EXPECT_TRUE(!stopped || stopped->stop_requested);
+  });
+}
+
+GYRE_TEST(metrics, count_and_time_the_operations_of_each_kind) {
+  pipe between = pipe::create(4096).value();
+  std::array<std::byte, 1> byte;
+  const loop_metrics& metrics = loop::current().metrics();
+  for (int i = 0; i < 10; ++i) {
+    (co_await op::write(between.write_end, bytes_of("x"))).value();
+    (co_await op::read(between.read_end, byte)).value();
+  }
+  EXPECT_EQ((co_await with_timeout(op::read(between.read_end, byte), 2ms)).error(),
+            std::errc::timed_out);
+  const operation_metrics* reads = metrics.find(op::read::kind);
+  const operation_metrics* writes = metrics.find(op::write::kind);
+  require(reads != nullptr && writes != nullptr);
+  EXPECT_EQ(reads->started(), 11U);
+  EXPECT_EQ(reads->cancelled(), 1U);
+  EXPECT_EQ(reads->failed() + writes->failed() + writes->cancelled(), 0U);
+  EXPECT_EQ(writes->started(), 10U);
+  EXPECT_EQ(reads->latency().count(), 11U) << "each of the first is measured";
+  EXPECT_GE(reads->latency().quantile(1), 1ms) << "one waited for its deadline";
+  EXPECT_GE(reads->resumption().count(), 1U);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ GYRE_TEST(post, a_loop_that_has_nothing_to_do_wakes_for_each_message) {
     while (!over.stop_requested())
       if (message* due = next.exchange(nullptr)) home.post(*due);
   });
-  for (int i = 0; i < 10'000; ++i) {
+  for (int i = 0; i < times(10'000); ++i) {
     event rung;
     bell ring(rung);
     next = &ring;
@@ -146,7 +146,7 @@ GYRE_TEST(post, two_loops_wake_each_other) {
   });
   (void)co_await started.wait();
   while (!started.is_set()) co_await yield();
-  ball one(here, *there, 10'000, here_over, there_over);
+  ball one(here, *there, times(10'000), here_over, there_over);
   there->post(one);
   (void)co_await here_over.wait();
   while (!here_over.is_set()) co_await yield();

@@ -282,9 +282,9 @@ GYRE_TEST(server, gives_the_error_of_a_listener_that_is_no_good_when_its_connect
 
 GYRE_TEST(server, accepts_from_unix_sockets_too) {
   const auto name = unix_address::abstract("gyre-server-" + std::to_string(getpid())).value();
+  auto listener = unix_listener::bind(name).value();
   server tested;
   co_await with_scope([&](scope& children) -> task<> {
-    auto listener = unix_listener::bind(name).value();
     children.spawn([&]() -> task<> {
       EXPECT_TRUE(co_await tested.serve(std::move(listener), [&](unix_stream) -> task<> {
         tested.drain();

@@ -58,21 +58,38 @@ GYRE_TEST(signals, a_wait_can_be_stopped) {
   EXPECT_EQ((co_await source.next()).value(), SIGUSR1);
 }
 
+/// Counts SIGPROF, which comes every 200 us while it lives. One at a time.
+class signal_storm {
+ public:
+  signal_storm() {
+    struct sigaction counted{};
+    counted.sa_handler = [](int) { caught_ = caught_ + 1; };
+    require(sigaction(SIGPROF, &counted, &before_) == 0);
+    sigevent raise{};
+    raise.sigev_notify = SIGEV_SIGNAL;
+    raise.sigev_signo = SIGPROF;
+    require(timer_create(CLOCK_MONOTONIC, &raise, &timer_) == 0);
+    const itimerspec often = {{0, 200'000}, {0, 200'000}};
+    require(timer_settime(timer_, 0, &often, nullptr) == 0);
+  }
+  signal_storm(const signal_storm&) = delete;
+  signal_storm& operator=(const signal_storm&) = delete;
+  ~signal_storm() {
+    timer_delete(timer_);
+    sigaction(SIGPROF, &before_, nullptr);
+  }
+
+  int caught() const { return caught_; }
+
+ private:
+  static inline volatile sig_atomic_t caught_ = 0;
+  timer_t timer_{};
+  struct sigaction before_{};
+};
+
 // What a wait is interrupted by is nobody's result.
 GYRE_TEST(signals, a_storm_of_other_signals_disturbs_nothing) {
-  static volatile sig_atomic_t caught = 0;
-  struct sigaction counted{};
-  struct sigaction before{};
-  counted.sa_handler = [](int) { caught = caught + 1; };
-  EXPECT_EQ(sigaction(SIGPROF, &counted, &before), 0);
-  timer_t storm{};
-  sigevent raise{};
-  raise.sigev_notify = SIGEV_SIGNAL;
-  raise.sigev_signo = SIGPROF;
-  EXPECT_EQ(timer_create(CLOCK_MONOTONIC, &raise, &storm), 0);
-  const itimerspec often = {{0, 200'000}, {0, 200'000}};
-  EXPECT_EQ(timer_settime(storm, 0, &often, nullptr), 0);
-
+  const signal_storm storm;
   tcp_pair pair = co_await connect_pair();
   std::array<std::byte, 10> buffer;
   const std::array<std::byte, 1> byte{};
@@ -87,9 +104,7 @@ GYRE_TEST(signals, a_storm_of_other_signals_disturbs_nothing) {
       (co_await pair.client.write_all(byte)).value();
     }
   });
-  timer_delete(storm);
-  EXPECT_EQ(sigaction(SIGPROF, &before, nullptr), 0);
-  EXPECT_GT(caught, 0);
+  EXPECT_GT(storm.caught(), 0);
 }
 
 }  // namespace

@@ -74,6 +74,17 @@ GYRE_TEST(socket_setup, an_address_in_use_cuts_a_link) {
   EXPECT_EQ(int_option(listener, SOL_SOCKET, SO_ACCEPTCONN), 0);
 }
 
+GYRE_TEST(socket_setup, a_refused_socket_may_try_again) {
+  descriptor socket = (co_await op::socket(AF_INET, SOCK_STREAM)).value();
+  const endpoint nobody = listen_on_loopback().local().value();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ((co_await op::connect(socket, nobody.data(), nobody.size())).error(),
+              std::errc::connection_refused);
+  tcp_listener listener = listen_on_loopback();
+  const endpoint somebody = listener.local().value();
+  EXPECT_TRUE(co_await op::connect(socket, somebody.data(), somebody.size()));
+}
+
 GYRE_TEST(socket_setup, a_socket_is_set_up_connected_and_written_to_by_one_link) {
   tcp_listener listener = listen_on_loopback();
   const endpoint address = listener.local().value();

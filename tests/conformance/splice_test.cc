@@ -56,7 +56,7 @@ task<file> make_file(const temporary_directory& place, std::size_t size) {
 
 GYRE_TEST(splice, a_file_arrives_as_it_is) {
   const temporary_directory place;
-  constexpr std::size_t size = 3'000'001;
+  const std::size_t size = times(500'001, 100'001);
   file source = co_await make_file(place, size);
   tcp_pair pair = co_await connect_pair();
   pair.client.set_send_buffer(20'000).value();
@@ -136,10 +136,34 @@ GYRE_TEST(splice, a_reader_that_never_reads_holds_nobody_else_up) {
     });
     tcp_pair busy = co_await connect_pair();
     std::array<std::byte, 4> buffer;
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < times(100); ++i) {
       (co_await busy.client.write_all(bytes_of("ping"))).value();
       EXPECT_EQ((co_await busy.server.read_exactly(buffer)).value(), 4U);
     }
+    children.request_stop();
+  });
+}
+
+GYRE_TEST(splice, full_pipes_hold_up_no_splice_to_another) {
+  const temporary_directory place;
+  file source = co_await make_file(place, 4096);
+  std::vector<pipe> full;
+  for (int i = 0; i < 8; ++i) {
+    full.push_back(pipe::create(4096).value());
+    const std::vector<std::byte> content(full.back().capacity());
+    require(::write(full.back().write_end.number(), content.data(), content.size()) ==
+            static_cast<ssize_t>(content.size()));
+  }
+  co_await with_scope([&](scope& children) -> task<> {
+    for (pipe& each : full)
+      children.spawn([&]() -> task<> {
+        (void)co_await op::splice_from_file(source.opened(), 0, each.write_end, 100);
+      });
+    co_await yield();
+    pipe empty = pipe::create(4096).value();
+    const auto moved =
+        co_await with_timeout(op::splice_from_file(source.opened(), 0, empty.write_end, 100), 10s);
+    EXPECT_EQ(moved.value(), 100U);
     children.request_stop();
   });
 }

@@ -10,7 +10,9 @@
 #include <execinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -18,19 +20,23 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
+#include "gyre/runtime/backend_wrapper.h"
+#include "gyre/runtime/check.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/run_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
-#include "gyre/runtime/with_timeout.h"
+#include "gyre/runtime/time.h"
 #include "gyre/tests/conformance/backends.h"
 #include "gyre/tests/conformance/checking_backend.h"
 #include "gyre/tests/conformance/conformance.h"
@@ -109,21 +115,21 @@ class last_words {
 };
 constinit std::array<char, 512> last_words::text_{};
 
-/// How long a disturbance of one behaviour may go on to one more place. Behaviours that go on for
-/// long are disturbed in their beginning only, and, without GYRE_SWEEP_EVERYWHERE, at no more than
-/// some forty places.
+/// How long a disturbance of one behaviour may go on to one more place: for GYRE_SWEEP_EVERYWHERE
+/// seconds, or, where that is not set, for some milliseconds and at no more than some forty places.
+/// Behaviours that go on for longer are disturbed in their beginning only.
 class bounds {
  public:
   bounds() : end_(steady_clock::now() + each()) {}
   bool over() const { return steady_clock::now() > end_; }
 
   static int step(int last) { return everywhere() ? 1 : 1 + last / others; }
-
- private:
   static bool everywhere() { return std::getenv("GYRE_SWEEP_EVERYWHERE") != nullptr; }
 
+ private:
   static std::chrono::milliseconds each() {
-    if (everywhere()) return 10s;
+    if (const char* seconds = std::getenv("GYRE_SWEEP_EVERYWHERE"))
+      return std::chrono::seconds(std::stoi(seconds));
     // AddressSanitizer takes many times as long for each place.
     return hostile_heap::quarantine::keeps_out_the_kernel() ? 12ms : 4ms;
   }
@@ -145,6 +151,32 @@ class course {
   bool disturbed = false;
 };
 
+/// Calls a function once, when some time has gone by since a failure. A behaviour may take an error
+/// for an end, and wait for what will never come.
+class impatient_backend final : public backend_wrapper {
+ public:
+  impatient_backend(std::unique_ptr<backend> inner, const failure& awaited)
+      : backend_wrapper(std::move(inner)), awaited_(awaited) {}
+
+  /// What to call.
+  std::function<void()> action;
+
+  void poll(steady_time until) noexcept override {
+    if (!action) return inner().poll(until);
+    if (!happened_) deadline_ = saturating_add(now(), patience);
+    happened_ = awaited_.happened();
+    inner().poll(std::min(until, deadline_));
+    if (happened_ && now() >= deadline_) std::exchange(action, nullptr)();
+  }
+
+ private:
+  static constexpr auto patience = 20ms;
+
+  const failure& awaited_;
+  bool happened_ = false;
+  steady_time deadline_ = never;
+};
+
 int places_tried = 0;
 int behaviours_swept = 0;
 
@@ -155,8 +187,6 @@ class sweep : public testing::Test {
  private:
   // A run that takes longer hangs.
   static constexpr unsigned seconds_max = 120;
-  // Whoever waits for longer after an allocation has failed is stuck, as a rule.
-  static constexpr auto patience = 50ms;
 
   void SetUp() override {
     choose_backend_under_test(on_);
@@ -174,15 +204,25 @@ class sweep : public testing::Test {
   void disturb_anywhere(disturbance what) {
     const bounds bound;
     int last = 1;
-    while (disturb(what, last) && !bound.over()) last *= 2;
-    for (int place = 3; place < last && !bound.over(); place += bounds::step(last))
-      if (!disturb(what, place)) break;
+    bool goes_on = disturb(what, last);
+    while (goes_on && !bound.over()) goes_on = disturb(what, last *= 2);
+    int place = 3;
+    for (; place < last && !bound.over(); place += bounds::step(last)) {
+      if (std::has_single_bit(static_cast<unsigned>(place)) || disturb(what, place)) continue;
+      if (HasFailure() || !bounds::everywhere()) return;  // else it was a shorter run than others
+    }
+    if ((goes_on || place < last) && bounds::everywhere())
+      std::printf("not at each place: %s\n", name_of_place(what, place).c_str());
+  }
+
+  std::string name_of_place(disturbance what, int place) const {
+    return std::string(on_.name) + "/" + tested_.suite + "." + tested_.name + ", " +
+           std::string(name_of(what)) + " " + std::to_string(place);
   }
 
   /// Whether there was such a place, and all was well.
   bool disturb(disturbance what, int place) {
-    const std::string said = std::string(on_.name) + "/" + tested_.suite + "." + tested_.name +
-                             ", " + std::string(name_of(what)) + " " + std::to_string(place);
+    const std::string said = name_of_place(what, place);
     SCOPED_TRACE(said);
     last_words::set(said);
     alarm(seconds_max);
@@ -243,15 +283,17 @@ class sweep : public testing::Test {
     const hostile_heap::quarantine nothing_is_used_again;
     auto stopping = std::make_unique<stopping_backend>(on_.make(), turn, when);
     stopping_backend& stops = *stopping;
-    run_on_loop(std::make_unique<checking_backend>(std::move(stopping)), stop_body(stops, taken),
-                taken);
+    run_on_loop(std::make_unique<checking_backend>(std::move(stopping)),
+                stop_body(stops, taken.disturbed), taken);
     return taken;
   }
-  task<> stop_body(stopping_backend& stopping, course& taken) {
+  /// Runs the body, to be stopped by `stopping`.
+  template <class Backend>
+  task<> stop_body(Backend& stopping, bool& stopped) {
     try {
       co_await with_scope([&](scope& children) -> task<> {
         stopping.action = [&] {
-          taken.disturbed = true;
+          stopped = true;
           children.request_stop();
         };
         co_await tested_.run();
@@ -262,7 +304,7 @@ class sweep : public testing::Test {
     stopping.action = nullptr;
   }
 
-  /// The loop has always something ready then, and does not sleep.
+  /// The loop always has something ready then, and does not sleep.
   course stop_between(int round) {
     course taken;
     const hostile_heap::quarantine nothing_is_used_again;
@@ -281,8 +323,17 @@ class sweep : public testing::Test {
       ended = true;
     });
   }
+  /// A round counts where another task ran in it, or is about to run with a result that it has: in
+  /// all others nothing differs from the one before.
   static task<> stop_after(int rounds, scope& stopped, const bool& ended, bool& disturbed) {
-    for (; rounds > 0 && !ended; --rounds) co_await yield();
+    const loop& home = loop::current();
+    while (rounds > 0 && !ended) {
+      const std::uint64_t before = home.counters().resumed;
+      co_await yield();
+      bool differs = home.counters().resumed - before > 1;
+      home.for_each_ready([&](const ready_node&) { differs = true; });
+      if (differs) --rounds;
+    }
     if (ended) co_return;
     disturbed = true;
     stopped.request_stop();
@@ -313,15 +364,16 @@ class sweep : public testing::Test {
   course fail(int allocation, failure::span span, failure::whose whose) {
     course taken;
     const failure failing(static_cast<std::uint64_t>(allocation), span, whose);
+    bool stopped = false;
     try {
-      run_on_loop(on_.make(), stop_when_stuck(), taken);
+      auto impatient = std::make_unique<impatient_backend>(on_.make(), failing);
+      impatient_backend& stops = *impatient;
+      run_on_loop(std::move(impatient), stop_body(stops, stopped), taken);
     } catch (const std::exception&) {  // before there was a loop
     }
     taken.disturbed = failing.happened();
     return taken;
   }
-  /// A behaviour may take an error for an end, and wait for what will never come.
-  task<> stop_when_stuck() { (void)co_await with_timeout(tested_.run(), patience); }
 
   const behaviour tested_;
   const backend_under_test& on_;
@@ -338,10 +390,11 @@ void add_sweep(const behaviour& tested, const backend_under_test& on) {
 }  // namespace
 
 int run_sweeps() {
+  check(hostile_heap::live() > 0, "this program has another heap: no allocation of it would fail");
   last_words::say_when_it_ends();
+  repeat_seldom();
   for (const backend_under_test& each : backends()) {
-    const std::string_view name = each.name;
-    if (name.starts_with("boxed") || name.find("_without_") != name.npos) continue;
+    if (each.is_restricted) continue;
     for (const behaviour& tested : behaviours()) add_sweep(tested, each);
   }
   const int status = RUN_ALL_TESTS();

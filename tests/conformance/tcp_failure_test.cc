@@ -181,7 +181,7 @@ GYRE_TEST(tcp_failure, what_was_closed_is_a_bad_descriptor) {
 GYRE_TEST(tcp_failure, a_peer_that_resets_a_thousand_times_leaves_the_listener_good) {
   tcp_listener listener = listen_on_loopback();
   std::array<std::byte, 10> buffer;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < times(1000); ++i) {
     tcp_pair pair = co_await connect_pair(listener);
     co_await reset(pair.client);
     const auto got = co_await pair.server.read_some(buffer);

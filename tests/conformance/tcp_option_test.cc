@@ -134,8 +134,12 @@ GYRE_TEST(tcp_options, a_listener_that_starts_again_gets_its_port_back) {
 GYRE_TEST(tcp_options, listeners_that_share_a_port_share_its_connections) {
   listen_options options;
   options.reuse_port = true;
+  options.first_of_port = true;
   auto first = tcp_listener::bind(endpoint::loopback_v4(0), options).value();
+  EXPECT_EQ(tcp_listener::bind(first.local().value(), options).error(), std::errc::address_in_use);
+  options.first_of_port = false;
   auto second = tcp_listener::bind(first.local().value(), options).value();
+  const int connections = times(100);
   std::array<int, 2> accepted = {0, 0};
   const auto accept_all = [&accepted](tcp_listener& from, std::size_t index) -> task<> {
     while (auto stream = co_await from.accept()) ++accepted[index];
@@ -144,13 +148,13 @@ GYRE_TEST(tcp_options, listeners_that_share_a_port_share_its_connections) {
     children.spawn(accept_all(first, 0));
     children.spawn(accept_all(second, 1));
     std::vector<tcp_stream> streams;
-    for (int i = 0; i < 100; ++i)
+    for (int i = 0; i < connections; ++i)
       streams.push_back((co_await tcp_stream::connect(first.local().value())).value());
     std::array<std::byte, 1> buffer;
     for (tcp_stream& each : streams) EXPECT_EQ((co_await each.read_some(buffer)).value(), 0U);
     children.request_stop();
   });
-  EXPECT_EQ(accepted[0] + accepted[1], 100);
+  EXPECT_EQ(accepted[0] + accepted[1], connections);
   EXPECT_GT(accepted[0], 0);
   EXPECT_GT(accepted[1], 0);
 }

@@ -1,5 +1,6 @@
 #include "gyre/net/udp.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <array>
@@ -11,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "gyre/io/message_ops.h"
+#include "gyre/io/socket_ops.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
@@ -236,6 +239,23 @@ GYRE_TEST(udp, a_port_in_use_is_an_error_unless_shared) {
   udp_socket first = udp_socket::bind(endpoint::loopback_v4(0), shared).value();
   EXPECT_TRUE(udp_socket::bind(first.local().value(), shared).has_value());
   co_return;
+}
+
+GYRE_TEST(udp, a_wait_for_errors_keeps_nobody_from_reading) {
+  udp_socket here = on_loopback();
+  udp_socket there = on_loopback();
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      std::array<std::byte, 8> buffer{};
+      const auto error = co_await op::receive_message(here.socket(), buffer, {}, MSG_ERRQUEUE);
+      EXPECT_EQ(error.error(), std::errc::operation_canceled);
+    });
+    co_await yield();
+    (co_await there.send_to(bytes_of("data"), here.local().value())).value();
+    std::array<std::byte, 8> buffer{};
+    EXPECT_EQ((co_await with_timeout(op::recv(here.socket(), buffer), 10s)).value(), 4U);
+    children.request_stop();
+  });
 }
 
 GYRE_TEST_STOPPED_ANYWHERE(udp, a_stop_leaves_nothing) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "gyre/io/descriptor.h"
 #include "gyre/io/socket_ops.h"
@@ -18,6 +19,7 @@
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/with_timeout.h"
+#include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
 #include "gyre/tests/conformance/temporary_directory.h"
 
@@ -155,6 +157,29 @@ GYRE_TEST(unix_sockets, a_datagram_waits_for_room_at_the_receiver) {
       EXPECT_EQ((co_await there.receive(buffer)).value().size, 1U);
     EXPECT_EQ((co_await there.receive(buffer)).value().size, 4U);
   });
+}
+
+// A peer that reads little by little, see docs/quirks.md.
+GYRE_TEST(unix_sockets, a_write_of_many_pieces_takes_no_kernel_worker) {
+  auto [writer, reader] = unix_stream::pair().value();
+  writer.set_send_buffer(4096).value();
+  std::vector<std::byte> sent(times(1 << 20, 1 << 16));
+  byte_pattern().fill(sent);
+  for (const bool in_pieces : {false, true}) {
+    std::array parts = {iovec{sent.data(), 1}, iovec{sent.data() + 1, sent.size() - 1}};
+    std::vector<std::byte> received(sent.size());
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        if (in_pieces)
+          (co_await writer.write_all(std::span<iovec>(parts))).value();
+        else
+          (co_await writer.write_all(sent)).value();
+      });
+      for (auto rest = std::span(received); !rest.empty();)
+        rest = rest.subspan((co_await reader.read_some(rest)).value());
+    });
+    EXPECT_TRUE(byte_pattern().matches(received));
+  }
 }
 
 GYRE_TEST(unix_sockets, a_pair_is_connected) {

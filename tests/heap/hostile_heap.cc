@@ -169,6 +169,14 @@ void* allocate(std::size_t size, std::size_t alignment) {
   return block;
 }
 
+void* allocate_or_null(std::size_t size, std::size_t alignment) noexcept {
+  try {
+    return allocate(size, alignment);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void give_back(void* block) noexcept {
   if (!block) return;
   live_blocks.fetch_sub(1, std::memory_order_relaxed);
@@ -230,23 +238,39 @@ bool is_freed(const void* bytes, std::size_t size) noexcept {
 
 }  // namespace gyre::hostile_heap
 
-// All other forms of new and delete end up in these.
+// Each form, since those of AddressSanitizer for the others would not end up in these.
 
 void* operator new(std::size_t size) {
   return allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 }
 
-// AddressSanitizer's own would not end up in the one above.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  try {
-    return operator new(size);
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
-}
-
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocate(size, static_cast<std::size_t>(alignment));
+}
+
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return allocate_or_null(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+}
+
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate_or_null(size, static_cast<std::size_t>(alignment));
+}
+
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
+
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return operator new(size, alignment);
+}
+
+void* operator new[](std::size_t size, const std::nothrow_t& null) noexcept {
+  return operator new(size, null);
+}
+
+void* operator new[](std::size_t size, std::align_val_t alignment,
+                     const std::nothrow_t& null) noexcept {
+  return operator new(size, alignment, null);
 }
 
 void operator delete(void* block) noexcept {
@@ -262,5 +286,21 @@ void operator delete(void* block, std::align_val_t) noexcept {
 }
 
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
+  give_back(block);
+}
+
+void operator delete[](void* block) noexcept {
+  give_back(block);
+}
+
+void operator delete[](void* block, std::size_t) noexcept {
+  give_back(block);
+}
+
+void operator delete[](void* block, std::align_val_t) noexcept {
+  give_back(block);
+}
+
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
   give_back(block);
 }

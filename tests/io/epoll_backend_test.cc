@@ -9,15 +9,19 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include "gyre/io/copy_ops.h"
 #include "gyre/io/descriptor.h"
+#include "gyre/io/pipe.h"
 #include "gyre/io/poll_ops.h"
 #include "gyre/io/socket_ops.h"
 #include "gyre/net/tcp.h"
+#include "gyre/runtime/backend_wrapper.h"
 #include "gyre/runtime/run_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
@@ -169,16 +173,43 @@ TEST(epoll_backend, knows_its_descriptors_from_those_of_another_loop) {
   EXPECT_EQ(first.kernel().counters().stale + second.kernel().counters().stale, 0U);
 }
 
+class wrapped final : public backend_wrapper {
+ public:
+  wrapped() : backend_wrapper(make_epoll()) {}
+};
+
+task<> close_what_has_a_duplicate() {
+  unix_pair pair;
+  co_await read_after(pair.near, [&] { pair.put("x"); });
+  const descriptor duplicate(dup(pair.near.number()));
+  (co_await pair.near.close()).value();
+  unix_pair other;  // whose first end gets that number
+  co_await read_after(other.near, [&] { other.put("x"); });
+  pair.put("to the duplicate");
+  (co_await sleep_for(1ms)).value();
+  EXPECT_EQ(loop::current().kernel().counters().stale, 0U);
+}
+
 TEST(epoll_backend, hears_nothing_of_a_closed_descriptor_that_has_a_duplicate) {
+  run(close_what_has_a_duplicate());
+  loop home(std::make_unique<wrapped>());
+  run_on(home, close_what_has_a_duplicate());
+}
+
+TEST(epoll_backend, takes_no_note_for_its_own_that_another_at_its_address_left) {
   run([]() -> task<> {
     unix_pair pair;
-    co_await read_after(pair.near, [&] { pair.put("x"); });
-    const descriptor duplicate(dup(pair.near.number()));
-    (co_await pair.near.close()).value();
-    const unix_pair with_the_same_number;
-    pair.put("to the duplicate");
-    (co_await sleep_for(1ms)).value();
-    EXPECT_EQ(loop::current().kernel().counters().stale, 0U);
+    pipe left = pipe::create(4096).value();
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        const auto moved = co_await op::splice_from_stream(pair.near, left.write_end, 10);
+        EXPECT_EQ(moved.error(), std::errc::operation_canceled);
+      });
+      co_await yield();
+      left.write_end.users().note.by = &loop::current().kernel();
+      left.write_end.users().note.entry = std::uint64_t{1} << 32 | 1'000'000;
+      (co_await left.write_end.close()).value();
+    });
   }());
 }
 

@@ -3,29 +3,43 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 
 #include "gyre/io/run.h"
+#include "gyre/runtime/frame_pool.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
+#include "gyre/tests/heap/hostile_heap.h"
 
 namespace gyre {
 namespace {
 
 using namespace std::chrono_literals;
 
-run_options with_cores(unsigned cores) {
-  run_options options;
-  options.cores = cores;
-  options.pin = false;
-  return options;
-}
+/// On loops of each backend.
+class services_on : public testing::TestWithParam<backend_choice> {
+ protected:
+  static run_options with_cores(unsigned cores) {
+    run_options options;
+    options.backend = GetParam();
+    options.cores = cores;
+    options.pin = false;
+    return options;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(backends, services_on,
+                         testing::Values(backend_choice::uring, backend_choice::epoll,
+                                         backend_choice::threads));
 
 /// What happened, on whatever thread.
 class record {
@@ -74,7 +88,7 @@ class counter {
   int sum_ = 0;
 };
 
-TEST(services, start_in_order_and_stop_in_reverse) {
+TEST_P(services_on, start_in_order_and_stop_in_reverse) {
   record steps;
   services<counter> counters;
   run_on_cores(with_cores(3), [&](cores& all, unsigned core) {
@@ -99,7 +113,7 @@ TEST(services, start_in_order_and_stop_in_reverse) {
   EXPECT_EQ(steps.text(), "start0 start1 start2 stop2 ~2 stop1 ~1 stop0 ~0 ");
 }
 
-TEST(services, that_do_not_start_stop_those_that_have) {
+TEST_P(services_on, that_do_not_start_stop_those_that_have) {
   record steps;
   services<counter> counters;
   std::error_code error;
@@ -118,7 +132,51 @@ TEST(services, that_do_not_start_stop_those_that_have) {
   EXPECT_EQ(steps.text(), "start0 start1 ~2 stop1 ~1 stop0 ~0 ");
 }
 
-TEST(services, whose_body_fails_stop_the_others) {
+/// On whose second core memory runs out once, from its start on.
+class poor_counter : public counter {
+ public:
+  poor_counter(record& steps, unsigned core, std::uint64_t fails_at)
+      : counter(steps, core), fails_at_(core == 1 ? fails_at : 0) {}
+  yield start() {
+    if (fails_at_ > 0) run_short(fails_at_);
+    return {};
+  }
+  /// From the `fails_at`-th allocation of this thread on from here.
+  void run_short(std::uint64_t fails_at) {
+    failing_.reset();
+    frame_pool::keep_nothing();
+    using failure = hostile_heap::failure;
+    failing_.emplace(fails_at, failure::span::one, failure::whose::this_thread);
+  }
+
+ private:
+  const std::uint64_t fails_at_;
+  std::optional<hostile_heap::failure> failing_;
+};
+
+TEST_P(services_on, without_memory_for_an_order_end_all_the_same) {
+  for (std::uint64_t fails_at = 1; fails_at < 12; ++fails_at) {
+    for (const bool late : {false, true}) {
+      record steps;
+      services<poor_counter> counters;
+      try {
+        run_on_cores(with_cores(2), [&](cores& all, unsigned core) {
+          const auto make = [&](unsigned of) {
+            return std::make_unique<poor_counter>(steps, of, late ? 0 : fails_at);
+          };
+          return counters.run(all, core, make, [&, late, core](poor_counter& mine) -> task<> {
+            if (late && core == 1) mine.run_short(fails_at);
+            co_return;
+          });
+        });
+      } catch (const std::bad_alloc&) {
+      }
+      EXPECT_TRUE(steps.text().ends_with("~1 stop0 ~0 ")) << steps.text();
+    }
+  }
+}
+
+TEST_P(services_on, whose_body_fails_stop_the_others) {
   for (int round = 0; round < 20; ++round) {
     record steps;
     services<counter> counters;
@@ -139,7 +197,7 @@ TEST(services, whose_body_fails_stop_the_others) {
   }
 }
 
-TEST(services, stop_when_a_core_fails_that_never_joined) {
+TEST_P(services_on, stop_when_a_core_fails_that_never_joined) {
   class plain {};
   services<plain> all_plain;
   EXPECT_THROW(run_on_cores(with_cores(3),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gyre/io/run.h"
+#include "gyre/runtime/fiber.h"
 #include "gyre/runtime/sleep.h"
 
 namespace gyre::testing_stalls {
@@ -67,6 +68,20 @@ TEST(stall_detector, names_the_function_that_holds_the_loop) {
   EXPECT_NE(said.find(" so far, at most 10 ms are allowed, here:\n"), std::string::npos) << said;
   EXPECT_NE(said.find("spin_until_told(gyre::testing_stalls::sentences const&"), std::string::npos)
       << said;
+}
+
+[[gnu::noinline]] void spin_below(std::size_t bytes, const sentences& told) {
+  auto* const taken = static_cast<volatile char*>(__builtin_alloca(bytes));
+  for (std::size_t i = 0; i < bytes; i += 64) taken[i] = 1;
+  spin_until_told(told, 1);
+  taken[0] = 2;
+}
+
+TEST(stall_detector, needs_no_stack_of_the_fiber_that_it_interrupts) {
+  constexpr std::size_t stack = 64 << 10;
+  sentences told;
+  run(fiber([&told] { spin_below(stack - 4500, told); }, stack), told.watched(10ms));
+  EXPECT_EQ(told.count(), 1U);
 }
 
 TEST(stall_detector, reports_each_stall_once) {

@@ -30,6 +30,7 @@
 #include "gyre/runtime/mutex.h"
 #include "gyre/runtime/once.h"
 #include "gyre/runtime/result.h"
+#include "gyre/runtime/resume_on.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/select.h"
 #include "gyre/runtime/semaphore.h"
@@ -52,11 +53,11 @@ namespace {
 template <class... Types>
 constexpr bool none_is_an_aggregate = (!std::is_aggregate_v<Types> && ...);
 
-static_assert(none_is_an_aggregate<
-              task<>, task<int>, task<result<int>>, task<int>::awaiter, result<int>, result<void>,
-              sleep, yield, event::waiter, timed_wait<op::recv>, timed_task<int>,
-              shielded_task<int>, when_all_awaiter<int>, when_all_range_awaiter<int>,
-              when_any_awaiter<int>, when_any_range_awaiter<int>, first_of<int>>);
+static_assert(
+    none_is_an_aggregate<task<>, task<int>, task<result<int>>, result<int>, result<void>, sleep,
+                         yield, event::waiter, timed_wait<op::recv>, timed_task<int>,
+                         shielded_task<int>, when_all_awaiter<int>, when_all_range_awaiter<int>,
+                         when_any_awaiter<int>, when_any_range_awaiter<int>, first_of<int>>);
 static_assert(none_is_an_aggregate<op::recv, op::recv_exactly, op::send, op::send_all, op::recvmsg,
                                    op::sendmsg_all, op::accept, op::connect, op::openat2,
                                    op::read_at, op::read, op::fstat, op::poll, op::splice_from_file,
@@ -106,6 +107,30 @@ static_assert(all_stay_where_they_are<
               task_group<int>, stopped_operation, cross_channel<int>::receive_wait,
               mutex::lock_wait, channel<int>::receive_wait>);
 static_assert(all_only_move<mutex::guard, shared_mutex::guard, semaphore::permits>);
+
+template <class Wait>
+concept may_have_a_deadline =
+    requires(Wait wait) { with_deadline(std::move(wait), steady_time()); };
+static_assert(may_have_a_deadline<sleep> && may_have_a_deadline<task<int>>);
+static_assert(!may_have_a_deadline<resume_on_awaiter>);
+
+// Those between loops likewise.
+static_assert(
+    none_is_an_aggregate<cross_mutex::guard, cross_mutex::lock_wait, cross_shared_mutex::guard,
+                         cross_shared_mutex::shared_guard, cross_semaphore::permits,
+                         cross_semaphore::acquire_wait, cross_event::waiter,
+                         cross_auto_reset_event::waiter, cross_latch::waiter, cross_barrier::waiter,
+                         cross_condition_variable::waiter<cross_condition_variable::notification>,
+                         cross_broadcast<int>::subscription, cross_broadcast<int>::receive_wait>);
+static_assert(all_stay_where_they_are<cross_mutex, cross_shared_mutex, cross_semaphore, cross_event,
+                                      cross_auto_reset_event, cross_latch, cross_barrier,
+                                      cross_condition_variable, cross_once, cross_lazy<int>,
+                                      cross_broadcast<int>, cross_mutex::lock_wait>);
+static_assert(
+    all_only_move<cross_mutex::guard, cross_shared_mutex::guard, cross_semaphore::permits>);
+
+// What is not locked takes no room for a lock.
+static_assert(sizeof(mutex) == 3 * sizeof(void*) && sizeof(latch) == 3 * sizeof(void*));
 
 // Two are equal, or they are told apart by what they are.
 static_assert(std::is_trivially_copyable_v<endpoint>);

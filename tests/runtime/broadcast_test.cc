@@ -136,6 +136,36 @@ TEST(broadcast, delivers_what_was_sent_before_the_stop) {
   }());
 }
 
+/// Sends a number where it is told to, at its end.
+class last_word {
+ public:
+  explicit last_word(int number) noexcept : number(number) {}
+  ~last_word() {
+    if (to) {
+      EXPECT_TRUE(to->send(std::make_shared<last_word>(100)));
+    }
+  }
+
+  int number;
+  broadcast<std::shared_ptr<last_word>>* to = nullptr;
+};
+
+TEST(broadcast, may_be_sent_to_by_what_it_replaces) {
+  fake_world world;
+  world.run([]() -> task<> {
+    broadcast<std::shared_ptr<last_word>> news(2);
+    auto heard = news.subscribe();
+    auto first = std::make_shared<last_word>(0);
+    first->to = &news;
+    EXPECT_TRUE(news.send(std::move(first)));
+    EXPECT_TRUE(news.send(std::make_shared<last_word>(1)));
+    EXPECT_TRUE(news.send(std::make_shared<last_word>(2)));
+    EXPECT_EQ((co_await heard.receive()).error(), std::errc::no_buffer_space);
+    EXPECT_EQ((*co_await heard.receive())->number, 2);
+    EXPECT_EQ((*co_await heard.receive())->number, 100);
+  }());
+}
+
 TEST(broadcast_death, destroyed_with_subscriptions_ends_the_process) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(

@@ -109,7 +109,7 @@ TEST_F(dumped_tasks, tell_where_each_of_their_coroutines_awaits) {
   EXPECT_EQ(stack[0].line(), inner);
   EXPECT_EQ(stack[1].line(), outer);
   EXPECT_NE(std::string(stack[0].file_name()).find("dump_tasks_test"), std::string::npos);
-  const std::string text = to_text(tree);
+  const std::string text = text_of(tree);
   EXPECT_NE(text.find("dump_tasks_test.cc:" + std::to_string(inner) + ")\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("task waits for event, 100.0"), std::string::npos) << text;
@@ -119,7 +119,7 @@ TEST_F(dumped_tasks, tell_where_each_of_their_coroutines_awaits) {
 
 TEST_F(dumped_tasks, are_named_as_the_source_does) {
   dump_while(wait_for(go_on));
-  EXPECT_NE(to_text(tree).find("::wait_for ("), std::string::npos) << to_text(tree);
+  EXPECT_NE(text_of(tree).find("::wait_for ("), std::string::npos) << text_of(tree);
 }
 
 TEST_F(dumped_tasks, tell_their_descriptor) {
@@ -128,7 +128,7 @@ TEST_F(dumped_tasks, tell_their_descriptor) {
   dump_while(invoke([&]() -> task<> { (void)co_await request(&users); }));
   EXPECT_EQ(tree.tasks.at(0).waits_for, "request");
   EXPECT_EQ(tree.tasks.at(0).descriptor, 7);
-  EXPECT_NE(to_text(tree).find("waits for request on descriptor 7, 100.0"), std::string::npos);
+  EXPECT_NE(text_of(tree).find("waits for request on descriptor 7, 100.0"), std::string::npos);
 }
 
 TEST_F(dumped_tasks, tell_the_descriptor_of_a_link_that_is_in_flight) {
@@ -232,16 +232,16 @@ TEST_F(dumped_tasks, are_listed_up_to_a_bound_however_deep_they_are_nested) {
   constexpr int depth = 100'000;
   dump_while(nest(depth, go_on));
   EXPECT_EQ(tree.tasks.at(0).awaits_at.size() + tree.tasks[0].further_out, depth + 2U);
-  EXPECT_NE(to_text(tree).find(" more further out\n"), std::string::npos);
+  EXPECT_NE(text_of(tree).find(" more further out\n"), std::string::npos);
   go_on.reset();
   dump_while(nest_shields(depth, go_on));
   EXPECT_EQ(1 + tree.tasks.size() + tree.left_out, depth + 2U);
-  EXPECT_NE(to_text(tree).find(" more tasks\n"), std::string::npos);
+  EXPECT_NE(text_of(tree).find(" more tasks\n"), std::string::npos);
 }
 
 TEST_F(dumped_tasks, are_none_outside_of_run) {
   EXPECT_TRUE(dump_tasks(world.home).tasks.empty());
-  EXPECT_EQ(to_text(dump_tasks(world.home)), "");
+  EXPECT_EQ(text_of(dump_tasks(world.home)), "");
 }
 
 class stuck_tasks : public testing::Test {
@@ -251,7 +251,7 @@ class stuck_tasks : public testing::Test {
     world.home.when_stuck([this](loop& home) {
       ++looks;
       const bool stuck = all_wait_for_each_other(home);
-      if (stuck) text = to_text(dump_tasks(home));
+      if (stuck) text = text_of(dump_tasks(home));
       home.post(news);
       return stuck;
     });

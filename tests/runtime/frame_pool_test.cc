@@ -85,6 +85,27 @@ TEST(frame_pool, does_not_keep_all_that_was_ever_used) {
   EXPECT_LE(counted_heap::live() - before, 3000);
 }
 
+// A service begins with what it needs once, or goes over to requests of another kind.
+TEST(frame_pool, full_of_what_nobody_needs_keeps_what_is_needed_now) {
+  if (!pool_keeps_blocks()) return;
+  std::thread([] {
+    const auto round = [](std::size_t count, std::size_t size) {
+      std::vector<void*> blocks(count);
+      for (void*& block : blocks) block = frame_pool::allocate(size);
+      for (void* block : blocks) frame_pool::deallocate(block, size);
+    };
+    for (const std::size_t size : {4096, 100, 1000}) {
+      round(100'000, size);
+      for (const std::size_t other : {200, 3000}) {
+        round(1000, other);
+        const auto before = frame_pool::heap_allocations();
+        for (int i = 0; i < 10; ++i) round(1000, other);
+        EXPECT_EQ(frame_pool::heap_allocations(), before);
+      }
+    }
+  }).join();
+}
+
 TEST(frame_pool, takes_blocks_of_other_threads) {
   std::vector<void*> blocks(1000);
   std::thread([&] {

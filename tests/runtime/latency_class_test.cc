@@ -19,6 +19,7 @@
 #include "gyre/runtime/shield.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/submit_to.h"
+#include "gyre/runtime/task_group.h"
 #include "gyre/runtime/when_all.h"
 #include "gyre/runtime/with_class.h"
 #include "gyre/runtime/with_timeout.h"
@@ -275,6 +276,15 @@ TEST_F(latency_classes_of_loop, are_those_of_whom_a_task_was_begun_by) {
           children.spawn(inner, expect_class, "inner");
           co_return;
         });
+        co_await with_task_group<void>([&](task_group<>& group) -> task<> {
+          group.spawn(expect_class("batch"));
+          group.spawn(inner, expect_class("inner"));
+          group.spawn(inner, expect_class, "inner");
+          while (true) {
+            const auto ended = co_await group.next();
+            if (!ended) break;
+          }
+        });
         EXPECT_TRUE(co_await sleep_for(1s));
         outer.spawn(expect_class("batch"));
         co_await yield();
@@ -377,7 +387,7 @@ TEST_F(latency_classes_of_loop, are_seen_in_listings) {
     children.spawn(batch, [&]() -> task<> { (void)co_await sleep_for(1s); });
     children.spawn(batch, [&]() -> task<> {
       co_await yield();
-      tasks = to_text(dump_tasks());
+      tasks = text_of(dump_tasks());
     });
     children.spawn(batch, expect_class("batch"));
   });

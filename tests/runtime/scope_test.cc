@@ -9,7 +9,9 @@
 
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/result.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
 namespace gyre::testing_runtime {
@@ -62,6 +64,44 @@ TEST(scope, that_spawns_nothing_ends_with_its_body) {
       ran = true;
     });
     EXPECT_TRUE(ran);
+  }));
+}
+
+TEST(scope, gives_what_its_body_returns_when_all_have_ended) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    int ended = 0;
+    const std::unique_ptr<int> sum =
+        co_await with_scope([&](scope& children) -> task<std::unique_ptr<int>> {
+          children.spawn([&]() -> task<> {
+            (void)co_await sleep_for(1s);
+            ++ended;
+          });
+          co_return std::make_unique<int>(7);
+        });
+    EXPECT_EQ(*sum, 7);
+    EXPECT_EQ(ended, 1);
+  }));
+}
+
+TEST(scope, throws_in_place_of_what_its_body_returned) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto heard = co_await what_comes_out_of([](scope& children) -> task<int> {
+      children.spawn(fail_later("a child"));
+      co_return 7;
+    });
+    EXPECT_EQ(heard, "a child");
+  }));
+}
+
+TEST(scope, has_a_result_under_a_deadline) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    const auto take_a_day = [](scope&) -> task<result<void>> { co_return co_await sleep_for(24h); };
+    EXPECT_EQ((co_await with_timeout(with_scope(take_a_day), 1s)).error(), std::errc::timed_out);
+    const auto take_none = [](scope&) -> task<int> { co_return 7; };
+    EXPECT_EQ((co_await with_timeout(with_scope(take_none), 1s)).value(), 7);
   }));
 }
 

@@ -27,6 +27,8 @@ TEST(saturating_add, ends_at_never_and_goes_not_back) {
   EXPECT_EQ(saturating_add(never - 1ns, 2ns), never);
   EXPECT_EQ(saturating_add(start, -1ns), start);
   EXPECT_EQ(saturating_add(start, nanoseconds::min()), start);
+  EXPECT_EQ(saturating_add(steady_time(-1h), 1min), steady_time(-59min));
+  EXPECT_EQ(saturating_add(steady_time::min(), nanoseconds::max()), steady_time(-1ns));
 }
 
 TEST(saturating_nanoseconds, converts_every_unit) {
@@ -55,6 +57,13 @@ TEST(saturating_nanoseconds, takes_too_long_a_span_for_the_longest) {
             nanoseconds::max());
   EXPECT_EQ(saturating_nanoseconds(std::chrono::duration<std::uint64_t>(UINT64_MAX)),
             nanoseconds::max());
+}
+
+TEST(saturating_nanoseconds, keeps_what_is_just_short_of_too_long) {
+  const std::chrono::duration<float> nearly(9'223'371'776.F);
+  EXPECT_EQ(saturating_nanoseconds(nearly), 9'223'371'776s);
+  const std::chrono::duration<std::int64_t, std::ratio<1001, 30000>> frames(100'000'000'000);
+  EXPECT_EQ(saturating_nanoseconds(frames), 3'336'666'666'666'666'667ns);
 }
 
 TEST(saturating_nanoseconds, takes_a_negative_span_for_none) {

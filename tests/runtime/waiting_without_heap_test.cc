@@ -7,6 +7,7 @@
 #include "gyre/runtime/broadcast.h"
 #include "gyre/runtime/channel.h"
 #include "gyre/runtime/condition_variable.h"
+#include "gyre/runtime/cross_channel.h"
 #include "gyre/runtime/mutex.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/select.h"
@@ -49,8 +50,9 @@ void run_together(Tasks... tasks) {
   }));
 }
 
-TEST(waiting_without_heap, mutex) {
-  mutex door;
+template <class Reach>
+void wait_for_mutex() {
+  basic_mutex<Reach> door;
   const auto come_in = [&]() -> task<> {
     heap_watch heap;
     for (int round = 0; round < rounds; ++round) {
@@ -62,8 +64,14 @@ TEST(waiting_without_heap, mutex) {
   run_together(come_in, come_in, come_in);
 }
 
-TEST(waiting_without_heap, shared_mutex) {
-  shared_mutex book;
+TEST(waiting_without_heap, mutex) {
+  wait_for_mutex<one_loop>();
+  wait_for_mutex<any_loop>();
+}
+
+template <class Reach>
+void wait_for_shared_mutex() {
+  basic_shared_mutex<Reach> book;
   run_together(
       [&]() -> task<> {
         heap_watch heap;
@@ -83,8 +91,14 @@ TEST(waiting_without_heap, shared_mutex) {
       });
 }
 
-TEST(waiting_without_heap, semaphore) {
-  semaphore desks(3);
+TEST(waiting_without_heap, shared_mutex) {
+  wait_for_shared_mutex<one_loop>();
+  wait_for_shared_mutex<any_loop>();
+}
+
+template <class Reach>
+void wait_for_semaphore() {
+  basic_semaphore<Reach> desks(3);
   const auto work = [&]() -> task<> {
     heap_watch heap;
     for (int round = 0; round < rounds; ++round) {
@@ -96,10 +110,16 @@ TEST(waiting_without_heap, semaphore) {
   run_together(work, work, work);
 }
 
-TEST(waiting_without_heap, events_and_barriers) {
-  auto_reset_event asked;
-  auto_reset_event answered;
-  barrier line(2);
+TEST(waiting_without_heap, semaphore) {
+  wait_for_semaphore<one_loop>();
+  wait_for_semaphore<any_loop>();
+}
+
+template <class Reach>
+void wait_for_events_and_barriers() {
+  basic_auto_reset_event<Reach> asked;
+  basic_auto_reset_event<Reach> answered;
+  basic_barrier<Reach> line(2);
   run_together(
       [&]() -> task<> {
         heap_watch heap;
@@ -121,15 +141,22 @@ TEST(waiting_without_heap, events_and_barriers) {
       });
 }
 
-TEST(waiting_without_heap, condition_variable) {
-  mutex door;
-  condition_variable changed;
+TEST(waiting_without_heap, events_and_barriers) {
+  wait_for_events_and_barriers<one_loop>();
+  wait_for_events_and_barriers<any_loop>();
+}
+
+template <class Reach>
+void wait_for_condition_variable() {
+  basic_mutex<Reach> door;
+  basic_condition_variable<Reach> changed;
   int turn = 0;
   const auto take_turns = [&](int own) -> task<> {
     heap_watch heap;
     for (int round = 0; round < rounds; ++round) {
       auto guard = co_await door.lock();
-      EXPECT_TRUE(co_await changed.wait(*guard, [&] { return turn == own; }));
+      const auto seen = co_await changed.wait(*guard, [&] { return turn == own; });
+      EXPECT_TRUE(seen);
       turn = 1 - own;
       changed.notify_all();
       heap.end_of_round(round);
@@ -138,16 +165,23 @@ TEST(waiting_without_heap, condition_variable) {
   run_together([&] { return take_turns(0); }, [&] { return take_turns(1); });
 }
 
-TEST(waiting_without_heap, channel) {
+TEST(waiting_without_heap, condition_variable) {
+  wait_for_condition_variable<one_loop>();
+  wait_for_condition_variable<any_loop>();
+}
+
+template <template <class> class Channel>
+void send_and_receive() {
   for (const std::size_t capacity : {0, 1, 7}) {
-    channel<int> questions(capacity);
-    channel<int> answers(capacity);
+    Channel<int> questions(capacity);
+    Channel<int> answers(capacity);
     run_together(
         [&]() -> task<> {
           heap_watch heap;
           for (int round = 0; round < rounds; ++round) {
             EXPECT_TRUE(co_await questions.send(round));
-            EXPECT_EQ(*co_await answers.receive(), round);
+            const auto answer = co_await answers.receive();
+            EXPECT_EQ(*answer, round);
             heap.end_of_round(round);
           }
         },
@@ -162,9 +196,15 @@ TEST(waiting_without_heap, channel) {
   }
 }
 
-TEST(waiting_without_heap, select) {
-  channel<int> first(0);
-  channel<int> second(1);
+TEST(waiting_without_heap, channel) {
+  send_and_receive<channel>();
+  send_and_receive<cross_channel>();
+}
+
+template <template <class> class Channel>
+void choose_by_select() {
+  Channel<int> first(0);
+  Channel<int> second(1);
   run_together(
       [&]() -> task<> {
         heap_watch heap;
@@ -182,13 +222,22 @@ TEST(waiting_without_heap, select) {
       });
 }
 
-TEST(waiting_without_heap, broadcast) {
-  broadcast<int> news(4);
+TEST(waiting_without_heap, select) {
+  choose_by_select<channel>();
+  choose_by_select<cross_channel>();
+}
+
+template <class Reach>
+void wait_for_broadcast() {
+  basic_broadcast<int, Reach> news(1);
+  basic_barrier<Reach> line(3);
   const auto listen = [&]() -> task<> {
     heap_watch heap;
     auto heard = news.subscribe();
     for (int round = 0; round < rounds; ++round) {
-      EXPECT_EQ(*co_await heard.receive(), round);
+      const auto next = co_await heard.receive();
+      EXPECT_EQ(*next, round);
+      EXPECT_TRUE(co_await line.arrive_and_wait());
       heap.end_of_round(round);
     }
   };
@@ -196,10 +245,15 @@ TEST(waiting_without_heap, broadcast) {
     heap_watch heap;
     for (int round = 0; round < rounds; ++round) {
       EXPECT_TRUE(news.send(round));
-      co_await yield();
+      EXPECT_TRUE(co_await line.arrive_and_wait());
       heap.end_of_round(round);
     }
   });
+}
+
+TEST(waiting_without_heap, broadcast) {
+  wait_for_broadcast<one_loop>();
+  wait_for_broadcast<any_loop>();
 }
 
 }  // namespace
