@@ -19,6 +19,7 @@
 #include "gyre/examples/http/server.h"
 #include "gyre/examples/http/settings.h"
 #include "gyre/examples/serving/command_line.h"
+#include "gyre/runtime/latency_class.h"
 
 namespace {
 
@@ -57,6 +58,10 @@ int main(int argc, char** argv) {
   serving::add_options(app, settings);
   serving::add_cores(app, settings);
   app.add_option("--root", settings.root, "directory whose files are served")->check(refusal_of);
+  app.add_option("--background-shares", settings.background_shares,
+                 "shares of a core's time for listings, /metrics and /tasks, beside 100 for all "
+                 "else; 0 is first come, first served")
+      ->check(CLI::Range(0U, gyre::latency_class::shares_max));
   add_limits(app, settings.limits);
   if (const auto status = serving::parse(app, argc, argv)) return *status;
   serving::allow_connections(app, settings.limits.connections_max);

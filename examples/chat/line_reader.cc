@@ -6,6 +6,39 @@
 #include <utility>
 
 namespace chat {
+namespace {
+
+/// How many bytes the character takes that `text` begins with; 0 where they are none of UTF-8.
+std::size_t length_of_character(std::string_view text) noexcept {
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first < 0x80) return 1;
+  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
+  const auto continues = [](char each) {
+    return (static_cast<unsigned char>(each) & 0xC0) == 0x80;
+  };
+  return std::ranges::all_of(text.substr(1, length - 1), continues) ? length : 0;
+}
+
+/// Those of ASCII but the tabulator, and U+0080 to U+009F.
+bool is_control(std::string_view character) noexcept {
+  const auto first = static_cast<unsigned char>(character.front());
+  if (character.size() == 1) return (first < 0x20 && first != '\t') || first == 0x7F;
+  return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+void replace_controls(std::span<char> line) noexcept {
+  while (!line.empty()) {
+    const std::string_view text(line.data(), line.size());
+    const std::size_t length = length_of_character(text);
+    const std::size_t taken = std::max<std::size_t>(length, 1);
+    if (length == 0 || is_control(text.substr(0, length)))
+      std::ranges::fill(line.first(taken), '?');
+    line = line.subspan(taken);
+  }
+}
+
+}  // namespace
 
 gyre::task<gyre::result<std::string_view>> line_reader::next() {
   std::size_t searched = begin_;
@@ -29,13 +62,9 @@ gyre::task<gyre::result<std::string_view>> line_reader::next() {
 std::string_view line_reader::take(std::size_t length, std::size_t end) {
   const std::span line = std::span(buffer_).subspan(begin_, length);
   begin_ = end;
-  const auto is_control = [](char each) {
-    const auto code = static_cast<unsigned char>(each);
-    return (code < 0x20 && each != '\t') || code == 0x7F;
-  };
   const bool returned = !line.empty() && line.back() == '\r';
   const std::span kept = line.first(line.size() - (returned ? 1 : 0));
-  std::ranges::replace_if(kept, is_control, '?');
+  replace_controls(kept);
   return {kept.data(), kept.size()};
 }
 

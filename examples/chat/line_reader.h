@@ -19,8 +19,8 @@ class line_reader {
 
   /// The next line, without its end, until the next call. What came behind the last end of a line
   /// is a line as well. Control characters, which could reach into the terminal of whoever reads
-  /// them, are question marks. Errors: `no_message` at the end of the stream, `message_size` for
-  /// a line of more than `line_max` bytes, and those of reading.
+  /// them, are question marks, and so are bytes that are no UTF-8. Errors: `no_message` at the end
+  /// of the stream, `message_size` for a line of more than `line_max` bytes, and those of reading.
   gyre::task<gyre::result<std::string_view>> next();
 
  private:

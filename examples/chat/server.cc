@@ -7,9 +7,9 @@
 #include "gyre/examples/chat/hall.h"
 #include "gyre/examples/chat/session.h"
 #include "gyre/examples/serving/cores.h"
+#include "gyre/examples/serving/stats.h"
 #include "gyre/net/server.h"
 #include "gyre/net/tcp.h"
-#include "gyre/runtime/loop.h"
 #include "gyre/runtime/scope.h"
 
 namespace chat {
@@ -39,10 +39,9 @@ gyre::task<> serve_members(hall& hall) {
 void print_stats(const counters& counters) {
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
-      "%llu connections, %llu lines said, %llu delivered, %llu missed, %llu readers too slow\n%s",
+      "%llu connections, %llu lines said, %llu delivered, %llu missed, %llu readers too slow; %s",
       number(counters.connections), number(counters.posted), number(counters.delivered),
-      number(counters.missed), number(counters.disconnected),
-      gyre::loop::current().kernel().report().text().c_str());
+      number(counters.missed), number(counters.disconnected), serving::loop_stats().c_str());
 }
 
 }  // namespace

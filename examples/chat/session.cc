@@ -1,11 +1,14 @@
 #include "gyre/examples/chat/session.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "gyre/examples/chat/line_reader.h"
@@ -19,6 +22,7 @@ constexpr std::string_view help =
     "/nick NAME  /join ROOM  /leave  /who  /rooms  /quit; all else is said in your room";
 constexpr std::size_t name_max = 24;
 constexpr std::size_t batch_max = 16 << 10;
+constexpr int send_buffer = 16 << 10;  // what waits is to wait in the queue, where it is counted
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= name_max && std::ranges::all_of(text, [](char each) {
@@ -149,13 +153,27 @@ std::string next_batch(member& self, const shared_line& first) {
   return batch;
 }
 
+/// Writes all of `bytes` to who takes some of them within `time`, again and again.
+gyre::task<gyre::result<void>> write_steadily(gyre::tcp_stream& stream,
+                                              std::span<const std::byte> bytes,
+                                              std::chrono::milliseconds time) {
+  while (!bytes.empty()) {
+    const auto sent = co_await gyre::with_timeout(stream.write_some(bytes), time);
+    if (!sent) co_return sent.error();
+    bytes = bytes.subspan(*sent);
+  }
+  co_return gyre::result<void>();
+}
+
 /// Until the queue is closed and empty, or they take nothing any more.
 gyre::task<> write_to(gyre::tcp_stream& stream, member& self, const limits& limits) {
   while (const auto first = co_await self.queue.receive()) {
     const std::string batch = next_batch(self, *first);
     const auto bytes = std::as_bytes(std::span(batch));
-    const auto sent = co_await gyre::with_timeout(stream.write_all(bytes), limits.write_time);
-    if (!sent) break;
+    const auto sent = co_await write_steadily(stream, bytes, limits.write_time);
+    if (sent) continue;
+    if (sent.error() == std::errc::timed_out) self.too_slow = true;
+    break;
   }
   self.disconnect();
 }
@@ -164,6 +182,7 @@ gyre::task<> write_to(gyre::tcp_stream& stream, member& self, const limits& limi
 
 gyre::task<> serve(gyre::tcp_stream stream, hall& hall) {
   ++hall.counters.connections;
+  (void)stream.set_send_buffer(send_buffer);
   member self(hall.guest_name(), hall.settings(), hall.counters);
   hall.enter(self);
   try {

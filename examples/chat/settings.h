@@ -21,7 +21,7 @@ class limits {
   std::size_t line_max = 1'024;                  ///< bytes of a line that a member sends
   std::size_t queue_max = 256;                   ///< lines that wait for a member to read them
   std::size_t members_max = 10'000;              ///< connected at a time; more wait to be accepted
-  std::chrono::milliseconds write_time{30'000};  ///< until a member takes some bytes more
+  std::chrono::milliseconds write_time{30'000};  ///< until a member takes some kilobytes
   std::chrono::milliseconds drain_time{5'000};   ///< to write what waits, on SIGTERM
 };
 

@@ -12,6 +12,7 @@
 #include "gyre/examples/http/settings.h"
 #include "gyre/examples/http/static_files.h"
 #include "gyre/net/server.h"
+#include "gyre/runtime/latency_class.h"
 
 namespace http {
 
@@ -40,7 +41,8 @@ class core {
   date_clock dates;
   std::mt19937_64 random{std::random_device()()};
   std::optional<static_files> files;
-  connection* connections = nullptr;  ///< all that are open
+  connection* connections = nullptr;          ///< all that are open
+  gyre::latency_class* background = nullptr;  ///< of what is in no hurry, if there is one
 };
 
 }  // namespace http

@@ -5,6 +5,7 @@
 #include "gyre/examples/http/request_target.h"
 #include "gyre/examples/http/server.h"
 #include "gyre/io/dump_tasks_on.h"
+#include "gyre/runtime/with_class.h"
 #include "gyre/runtime/with_timeout.h"
 
 namespace http {
@@ -117,9 +118,15 @@ gyre::task<gyre::result<void>> exchange::answer(const request& request) {
   const auto path = path_of(request.target);
   if (!path) co_return co_await send_status(status::bad_request);
   if (*path == "/plaintext") co_return co_await send(head(status::ok, plain_text), "Hello, World!");
-  if (*path == "/metrics") co_return co_await answer_metrics();
-  if (*path == "/tasks") co_return co_await answer_tasks();
+  if (*path == "/metrics") co_return co_await in_background(answer_metrics());
+  if (*path == "/tasks") co_return co_await in_background(answer_tasks());
   co_return co_await answer_path(request, *path);
+}
+
+/// What takes long, and is in no hurry.
+gyre::task<gyre::result<void>> exchange::in_background(gyre::task<gyre::result<void>> answer) {
+  if (!home_.background) co_return co_await std::move(answer);
+  co_return co_await gyre::with_class(*home_.background, std::move(answer));
 }
 
 gyre::task<gyre::result<void>> exchange::answer_metrics() {
@@ -141,7 +148,7 @@ gyre::task<gyre::result<void>> exchange::answer_path(const request& request,
     case found::kind::file:
       co_return co_await answer_file(request, target);
     case found::kind::directory:
-      co_return co_await answer_listing(target);
+      co_return co_await in_background(answer_listing(target));
     case found::kind::elsewhere: {
       // Made anew from what was found: two slashes in front would name another host.
       const std::string location = "/" + encode_path(target.name) + "/";

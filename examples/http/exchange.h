@@ -55,6 +55,7 @@ class exchange {
 
   gyre::task<gyre::result<void>> answer_metrics();
   gyre::task<gyre::result<void>> answer_tasks();
+  gyre::task<gyre::result<void>> in_background(gyre::task<gyre::result<void>> answer);
   gyre::task<gyre::result<void>> answer_path(const request& request, std::string_view path);
   gyre::task<gyre::result<void>> answer_listing(found& directory);
   gyre::task<gyre::result<void>> answer_file(const request& request, found& file);

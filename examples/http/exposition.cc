@@ -29,6 +29,10 @@ void exposition::add(const labels& labels, std::uint64_t value) {
   add_line("", labels, std::to_string(value));
 }
 
+void exposition::add(const labels& labels, std::chrono::nanoseconds value) {
+  add_line("", labels, seconds(value));
+}
+
 void exposition::add(const labels& labels, const gyre::latency_histogram& times) {
   exposition::labels with_bound = labels;
   const auto add_bucket = [&](std::string_view bound, std::uint64_t count) {

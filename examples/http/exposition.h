@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ class exposition {
   /// A value of the metric that was begun. Any text will do as the value of a label; a label
   /// without one is left out, which means the same.
   void add(const labels& labels, std::uint64_t value);
+  /// A time, in seconds.
+  void add(const labels& labels, std::chrono::nanoseconds value);
   /// A whole histogram of the metric that was begun, in seconds.
   void add(const labels& labels, const gyre::latency_histogram& times);
 

@@ -1,5 +1,6 @@
 #include "gyre/examples/http/metrics.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "gyre/runtime/backend_report.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/with_timeout.h"
@@ -130,6 +132,31 @@ void write_operations(exposition& text, std::span<const sample> samples) {
                   [](const operation_metrics& kind) -> auto& { return kind.resumption(); });
 }
 
+/// One metric of each latency class on each core.
+template <class Value>
+void write_each_class(exposition& text, std::span<const sample> samples, Value value) {
+  for (const sample& each : samples) {
+    const std::string core = std::to_string(each.core);
+    for (const gyre::latency_class_report& report : each.classes)
+      text.add({{"core", core}, {"class", report.name}}, value(report));
+  }
+}
+
+void write_classes(exposition& text, std::span<const sample> samples) {
+  using gyre::latency_class_report;
+  if (std::ranges::all_of(samples, [](const sample& each) { return each.classes.empty(); })) return;
+  text.begin("gyre_class_shares", "gauge", "Shares of a latency class of its loop's time.");
+  write_each_class(text, samples, [](const latency_class_report& each) { return each.shares; });
+  text.begin("gyre_class_resumed_total", "counter", "Coroutines resumed of a latency class.");
+  write_each_class(text, samples, [](const latency_class_report& each) { return each.resumed; });
+  text.begin("gyre_class_run_seconds_total", "counter", "Time that a latency class ran.");
+  write_each_class(text, samples, [](const latency_class_report& each) { return each.time_run; });
+  text.begin("gyre_class_delay_seconds", "histogram",
+             "Time that a latency class waited for its loop while it had something ready.");
+  write_each_class(text, samples,
+                   [](const latency_class_report& each) -> auto& { return each.delays; });
+}
+
 /// What each loop's backend said when the loop began: it costs a request nothing.
 void write_reports(exposition& text, const gyre::cores& cores) {
   const auto each_core = [&](auto write) {
@@ -184,7 +211,8 @@ core_sample::core_sample(const http::core& home)
       loop(gyre::loop::current().counters()),
       kernel(gyre::loop::current().kernel().counters()),
       frame_allocations(gyre::frame_pool::heap_allocations()),
-      operations(gyre::loop::current().metrics().all()) {}
+      operations(gyre::loop::current().metrics().all()),
+      classes(gyre::latency_classes()) {}
 
 gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   const auto shared = std::make_shared<gathering>(all.cores().count());
@@ -209,6 +237,7 @@ gyre::task<std::string> collect_metrics(server& all, http::core& asking) {
   exposition text;
   write_counters(text, samples);
   write_operations(text, samples);
+  write_classes(text, samples);
   write_reports(text, all.cores());
   co_return std::move(text).take();
 }

@@ -5,6 +5,7 @@
 
 #include "gyre/examples/http/counters.h"
 #include "gyre/net/server.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/operation_metrics.h"
 #include "gyre/runtime/task.h"
@@ -27,6 +28,7 @@ class core_sample {
   gyre::backend_counters kernel;
   std::uint64_t frame_allocations;
   std::vector<gyre::operation_metrics> operations;
+  std::vector<gyre::latency_class_report> classes;  ///< none where the loop never had any
 };
 
 /// Asks each core for a sample, and writes them down in the text format of Prometheus. Called by a

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "gyre/examples/http/connection.h"
 #include "gyre/examples/serving/stats.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/loop.h"
 
 namespace http {
@@ -56,6 +58,9 @@ gyre::task<> server::serve(gyre::cores& cores, core& home) {
     throw std::runtime_error("--root is \"" + settings_.root + "\", which can't be served: " +
                              root.error().message() + "; expected a directory");
   home.files.emplace(*std::move(root));
+  std::optional<gyre::latency_class> background;
+  if (settings_.background_shares > 0)
+    home.background = &background.emplace("background", settings_.background_shares);
   gyre::tcp_listener listener = co_await port_.listen(cores, home.number, settings_.local);
   const auto ended = co_await home.accepting.serve(
       std::move(listener),

@@ -31,6 +31,9 @@ class settings : public serving::settings {
   settings() noexcept {}
 
   std::string root = ".";
+  /// Of a core's time, for listings, /metrics and /tasks; all else has 100. 0: they have their turn
+  /// like all else.
+  unsigned background_shares = 0;
   http::limits limits;
 };
 

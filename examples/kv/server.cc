@@ -8,6 +8,7 @@
 
 #include "gyre/examples/kv/connection.h"
 #include "gyre/examples/kv/layout.h"
+#include "gyre/examples/serving/stats.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/scope.h"
 
@@ -15,13 +16,12 @@ namespace kv {
 namespace {
 
 void print_stats(const core& home) {
-  gyre::loop& loop = gyre::loop::current();
   const std::uint64_t commands = home.counters.commands;
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "core %u: %llu commands in %llu rounds on %llu connections; %.4f syscalls a command\n",
       home.number, number(commands), number(home.counters.rounds), number(home.counters.accepted),
-      static_cast<double>(loop.kernel().counters().syscalls) /
+      static_cast<double>(gyre::loop::current().kernel().counters().syscalls) /
           static_cast<double>(commands > 0 ? commands : 1));
   for (const auto& each : home.shards) {
     const shard_facts facts = each->facts();
@@ -30,7 +30,7 @@ void print_stats(const core& home) {
         facts.number, facts.keys, number(facts.log_bytes), number(facts.log.records),
         number(facts.log.groups), number(facts.log.compactions));
   }
-  std::fputs(loop.kernel().report().text().c_str(), stdout);
+  std::printf("core %u: %s", home.number, serving::loop_stats().c_str());
 }
 
 }  // namespace

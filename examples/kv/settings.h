@@ -26,7 +26,7 @@ class settings : public serving::settings {
  public:
   settings() noexcept {}
 
-  std::string directory = ".";
+  std::string directory;
   unsigned shards = 0;  ///< of a new directory; 0 is one for each core
   bool sync = true;     ///< replies wait for the disk
   /// A log is written anew when it is larger than this and most of it is dead.

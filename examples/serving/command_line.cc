@@ -47,6 +47,7 @@ void add_options(CLI::App& app, settings& settings) {
       ->default_str(settings.local.address());
   app.add_option_function<std::uint16_t>("--port", set_port,
                                          "port to listen on; 0 takes a free one")
+      ->check(CLI::Range(0, 65535))
       ->default_str("0");
   app.add_option_function<std::string>("--backend", set_backend, std::string(gyre::backend_names))
       ->default_str("auto");

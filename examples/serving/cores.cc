@@ -55,6 +55,7 @@ gyre::task<gyre::tcp_listener> shared_port::listen(gyre::cores& cores, unsigned 
                                                    gyre::endpoint local) {
   gyre::listen_options options;
   options.reuse_port = cores.count() > 1;
+  options.first_of_port = core == 0;
   if (core > 0) {
     (co_await known_[core].wait()).value();
     local.set_port(number_);

@@ -34,8 +34,8 @@ class arrival {
   std::vector<gyre::event> complete_;  // one for each core
 };
 
-/// The port that all cores listen on: the first takes it, the others share it (SO_REUSEPORT), and
-/// the kernel spreads connections over them.
+/// The port that all cores listen on: the first takes it, if it is free, the others share it
+/// (SO_REUSEPORT), and the kernel spreads connections over them.
 class shared_port {
  public:
   explicit shared_port(unsigned cores) : known_(cores) {}

@@ -5,6 +5,7 @@
 
 #include "gyre/io/quirks.h"
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/latency_class.h"
 #include "gyre/runtime/loop.h"
 
 namespace serving {
@@ -13,7 +14,8 @@ std::string loop_stats() {
   gyre::loop& loop = gyre::loop::current();
   return std::to_string(loop.counters().turns) + " turns, " +
          std::to_string(gyre::frame_pool::heap_allocations()) + " frames from the heap\n" +
-         loop.metrics().text() + loop.kernel().report().text();
+         loop.metrics().text() + gyre::text_of(gyre::latency_classes(loop)) +
+         loop.kernel().report().text();
 }
 
 void print_quirks() {

@@ -91,6 +91,10 @@ TEST_P(chat_server, names_and_lines_that_are_none_are_refused_with_what_was_expe
   EXPECT_EQ(bob.ask("/dance"), "* there is no /dance; try /help");
   EXPECT_EQ(bob.ask("/join x"), "* guest2 has come to x");
   EXPECT_EQ(bob.ask("\x1b[2Jboo\r"), "<guest2> ?[2Jboo");
+  EXPECT_EQ(bob.ask("\xC2\x9B"
+                    "2J \x9B"
+                    "2J caf\xC3\xA9"),
+            "<guest2> ??2J ?2J caf\xC3\xA9");
   EXPECT_EQ(bob.ask(std::string(64, 'x')), "* that line is too long: expected less than 64 bytes");
   EXPECT_EQ(bob.hear(), "");
   end(server);
@@ -116,6 +120,7 @@ TEST_P(chat_server, a_slow_reader_is_disconnected_and_the_others_go_on) {
   EXPECT_EQ(ann.ask("/who"), "* in tea: guest2");
   end(server);
   EXPECT_NE(server.output().find("1 readers too slow"), std::string::npos) << server.output();
+  EXPECT_NE(server.output().find("\nrecv: "), std::string::npos) << server.output();
 }
 
 TEST_P(chat_server, a_slow_reader_who_may_stay_is_told_how_many_lines_are_missing) {

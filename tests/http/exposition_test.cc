@@ -14,11 +14,16 @@ TEST(exposition, a_metric_has_a_header_and_a_line_for_each_value) {
   text.begin("bytes_total", "counter", "Bytes.");
   text.add({}, 7);
   text.add({{"core", "0"}, {"class", "2xx"}}, 8);
+  text.begin("run_seconds", "gauge", "Seconds.");
+  text.add({}, std::chrono::milliseconds(1500));
   EXPECT_EQ(std::move(text).take(),
             "# HELP bytes_total Bytes.\n"
             "# TYPE bytes_total counter\n"
             "bytes_total 7\n"
-            "bytes_total{core=\"0\",class=\"2xx\"} 8\n");
+            "bytes_total{core=\"0\",class=\"2xx\"} 8\n"
+            "# HELP run_seconds Seconds.\n"
+            "# TYPE run_seconds gauge\n"
+            "run_seconds 1.5\n");
 }
 
 TEST(exposition, a_histogram_has_cumulative_buckets_a_sum_and_a_count) {

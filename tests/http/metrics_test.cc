@@ -63,6 +63,23 @@ TEST(metrics, tell_of_each_kind_of_operation) {
   EXPECT_NE(output.find(" started, 0 failed, "), std::string::npos) << output;
 }
 
+TEST(metrics, tell_of_latency_classes_where_there_are_any) {
+  const std::string background = label("class", "background");
+  server_without with_one("", {"--background-shares", "10"});
+  const server_process& process = *with_one.process;
+  (void)get(process.port(), "/");
+  EXPECT_EQ(process.metric("gyre_class_shares", background), 20U) << "10 on each core";
+  EXPECT_EQ(process.metric("gyre_class_shares", label("class", "default")), 200U);
+  EXPECT_GE(process.metric("gyre_class_resumed_total", background), 2U);
+  EXPECT_GE(process.metric("gyre_class_delay_seconds_count", background), 2U);
+  EXPECT_NE(get(process.port(), "/tasks").body.find("in class background"), std::string::npos);
+  const std::string output = with_one.end();
+  EXPECT_NE(output.find("\nbackground: 10 shares, 0 tasks, resumed "), std::string::npos) << output;
+  server_without with_none("", {});
+  EXPECT_EQ(with_none.process->metric("gyre_class_shares", "core"), 0U);
+  EXPECT_EQ(with_none.end().find("shares"), std::string::npos);
+}
+
 TEST(metrics, say_what_is_switched_off_and_why) {
   server_without server("recv,openat2,registered_ring", {"--backend", "uring"});
   const server_process& process = *server.process;

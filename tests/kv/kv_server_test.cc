@@ -356,6 +356,7 @@ TEST_P(kv_server, finishes_what_has_come_when_it_is_asked_to_end) {
   server->send_signal(SIGTERM);
   EXPECT_EQ(server->wait(), 0);
   EXPECT_NE(server->output().find("shard 1: "), std::string::npos) << server->output();
+  EXPECT_NE(server->output().find("\nrecv: "), std::string::npos) << server->output();
 }
 
 /// The only line of a server that must not start.
