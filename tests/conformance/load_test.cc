@@ -199,7 +199,7 @@ GYRE_TEST(load, tasks_that_are_always_ready_starve_no_timer_and_no_wait) {
     EXPECT_EQ(::write(bytes.write_end.number(), "x", 1), 1);
     for (int i = 0; i < 10; ++i)
       children.spawn([&]() -> task<> {
-        for (int yields = 0; yields < times(10'000); ++yields) co_await yield();
+        for (int yields = 0; yields < times(10'000, 500); ++yields) co_await yield();
         EXPECT_TRUE(slept);
         while (!received && !children.stop_requested()) co_await yield();
       });

@@ -139,7 +139,7 @@ GYRE_TEST(tcp_options, listeners_that_share_a_port_share_its_connections) {
   EXPECT_EQ(tcp_listener::bind(first.local().value(), options).error(), std::errc::address_in_use);
   options.first_of_port = false;
   auto second = tcp_listener::bind(first.local().value(), options).value();
-  const int connections = times(100);
+  const int connections = times(100, 40);  // by fewer one could get them all by chance
   std::array<int, 2> accepted = {0, 0};
   const auto accept_all = [&accepted](tcp_listener& from, std::size_t index) -> task<> {
     while (auto stream = co_await from.accept()) ++accepted[index];
