@@ -106,6 +106,11 @@ class basic_condition_variable {
         : condition_(condition), mutex_(mutex) {}
     ~entry() = default;
 
+    void begin_anew() noexcept {
+      in_line_ = false;
+      stopped_ = false;
+      unnotified_ = false;
+    }
     void leave_condition() noexcept {
       this->leave_queue();
       in_line_ = true;
@@ -177,7 +182,8 @@ class [[nodiscard]] basic_condition_variable<Reach>::waiter final : private entr
   }
   result<void> await_resume() noexcept {
     this->end_wait();
-    if (canceled_) return std::errc::operation_canceled;
+    this->begin_anew();
+    if (std::exchange(canceled_, false)) return std::errc::operation_canceled;
     return {};
   }
 

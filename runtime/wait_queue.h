@@ -130,10 +130,14 @@ class queued_wait : protected suspension, public wait_place {
     go_on(stage::stopped);
   }
 
-  /// To be called in `await_resume`; true when the wait was ended by a stop.
+  /// To be called in `await_resume`; true when the wait was ended by a stop. It may be awaited
+  /// again.
   [[nodiscard]] bool ended_by_stop() noexcept {
     end_wait();
-    return stage_ == stage::stopped;
+    if (stage_ != stage::stopped) [[likely]]
+      return false;
+    stage_ = stage::idle;
+    return true;
   }
   result<void> outcome() noexcept {
     if (ended_by_stop()) return std::errc::operation_canceled;

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
 
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
 namespace gyre::testing_runtime {
@@ -242,6 +244,22 @@ TEST(condition_variable_death, destroyed_while_a_task_waits_ends_the_process) {
         }));
       },
       "a condition_variable was destroyed while tasks wait for it");
+}
+
+TEST(condition_variable, wait_that_was_stopped_can_be_awaited_again) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    mutex door;
+    condition_variable changed;
+    bool holds = false;
+    auto guard = (co_await door.lock()).value();
+    auto wait = changed.wait(guard, [&] { return holds; });
+    EXPECT_EQ((co_await with_timeout(wait, std::chrono::seconds(1))).error(), std::errc::timed_out);
+    holds = true;
+    EXPECT_TRUE(co_await wait);
+    holds = false;
+    EXPECT_EQ((co_await with_timeout(wait, std::chrono::seconds(1))).error(), std::errc::timed_out);
+  }));
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <vector>
 
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
+#include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
 namespace gyre::testing_runtime {
@@ -152,6 +154,19 @@ TEST(mutex, that_is_free_is_given_to_a_stopped_task_and_one_that_is_not_ends_its
       EXPECT_EQ((co_await door.lock()).error(), std::errc::operation_canceled);
     });
   }());
+}
+
+TEST(mutex, wait_that_was_stopped_can_be_awaited_again) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    mutex door;
+    auto held = door.try_lock();
+    auto wait = door.lock();
+    EXPECT_EQ((co_await with_timeout(wait, std::chrono::seconds(1))).error(), std::errc::timed_out);
+    held.unlock();
+    EXPECT_TRUE((co_await wait).value().owns_lock());
+    EXPECT_FALSE(door.is_locked());
+  }));
 }
 
 TEST(mutex_death, destroyed_while_locked_ends_the_process) {
