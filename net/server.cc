@@ -18,7 +18,7 @@ class server::connection final : public scope::child {
   bool bears(const std::exception_ptr& failure) noexcept override { return all_.bears(failure); }
   void destroy() noexcept override {
     server& all = all_;
-    delete this;
+    remove(this);
     all.closed();
   }
 

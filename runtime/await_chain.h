@@ -12,6 +12,7 @@ namespace gyre {
 class await_chain;
 class loop;
 class promise_base;
+class task_wait;
 namespace detail {
 class traveller;
 }
@@ -66,6 +67,26 @@ class suspension {
   inline void resume_waiter() noexcept;
 
   promise_base* waiter_ = nullptr;
+};
+
+/// A wait for tasks of the same loop, which a stop of the waiter reaches.
+class task_wait : public suspension {
+ public:
+  /// Tasks that await tasks may be stopped to any depth: those deeper down are asked one after the
+  /// other, not one inside of the other.
+  void request_stop() noexcept final;
+  bool is_local() const noexcept override { return true; }
+
+ protected:
+  task_wait() noexcept = default;
+  ~task_wait() = default;
+
+  /// Asks those tasks to finish early. May be called more than once.
+  virtual void stop_tasks() noexcept = 0;
+
+ private:
+  friend class loop;
+  task_wait* next_asked_ = this;  // that while it was not asked to pass a stop on
 };
 
 /// A task with everything that it awaits, one below the other: at any time one coroutine of a chain

@@ -47,6 +47,8 @@ class child_task final : public await_chain, public Place {
     home().make_ready(coroutine);
   }
 
+  Owner& owner() const noexcept { return *owner_; }
+
   void visit(chain_visitor& visitor) const {
     const auto& coroutine = begun();
     if (!coroutine.handle().done()) visitor.visit(*this, coroutine);
@@ -166,14 +168,7 @@ std::size_t size_hint(Tasks& tasks) noexcept {
 }
 
 /// The wait for children that have begun together, until all have ended.
-class children_wait : public suspension {
- public:
-  void request_stop() noexcept final {
-    if (std::exchange(stop_requested_, true)) return;
-    stop_children();
-  }
-  bool is_local() const noexcept final { return true; }
-
+class children_wait : public task_wait {
  protected:
   children_wait() noexcept = default;
   ~children_wait() {
@@ -181,6 +176,10 @@ class children_wait : public suspension {
   }
 
   virtual void stop_children() noexcept = 0;
+  void stop_tasks() noexcept final {
+    if (std::exchange(stop_requested_, true)) return;
+    stop_children();
+  }
 
   /// To be called before the children begin; true when they are to be stopped from the beginning.
   bool begin(promise_base& waiter, std::size_t children, await_location at) noexcept {
@@ -191,7 +190,7 @@ class children_wait : public suspension {
   }
   [[gnu::noinline, gnu::cold]] void one_failed(const std::exception_ptr& failure) noexcept {
     if (!failure_) failure_ = failure;
-    request_stop();
+    stop_tasks();
   }
   void one_ended() noexcept {
     if (--left_ == 0) resume_waiter();

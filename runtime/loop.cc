@@ -89,6 +89,22 @@ bool loop::goes_on_at_once(operation& ended) noexcept {
   return false;
 }
 
+void loop::pass_stop_on(task_wait& wait) noexcept {
+  if (wait.next_asked_ != &wait) return;
+  wait.next_asked_ = std::exchange(asked_, &wait);
+  if (std::exchange(passes_stops_on_, true)) return;
+  while (asked_) {
+    task_wait& next = *asked_;
+    asked_ = std::exchange(next.next_asked_, &next);
+    next.stop_tasks();
+  }
+  passes_stops_on_ = false;
+}
+
+void task_wait::request_stop() noexcept {
+  waiter_->chain().home().pass_stop_on(*this);
+}
+
 // Stopping one may end it, but it leaves the list only when its coroutine is resumed.
 void loop::cancel_all(const descriptor_users& users) noexcept {
   for (linked_operations* each = links_; each; each = each->next())

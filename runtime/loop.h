@@ -25,6 +25,7 @@ class operation;
 class promise_base;
 class ready_classes;
 class scope;
+class task_wait;
 
 /// A task record that has ended and can be destroyed as soon as nothing runs inside its frame.
 class retired {
@@ -82,6 +83,9 @@ class loop {
   bool submit(operation& operation) noexcept {
     return backend_->submit(operation) && goes_on_at_once(operation);
   }
+
+  /// Lets `wait` pass a stop on to its tasks: at once, or after all others that do.
+  void pass_stop_on(task_wait& wait) noexcept;
 
   /// Asks all to end early that is in flight on a descriptor, or in a link with such.
   void cancel_all(const descriptor_users& users) noexcept;
@@ -204,6 +208,8 @@ class loop {
   timer_wheel timers_;
   scope* root_ = nullptr;
   linked_operations* links_ = nullptr;
+  task_wait* asked_ = nullptr;  // those that have not passed their stop on yet
+  bool passes_stops_on_ = false;
   std::uint32_t chance_ = 2'463'534'242;
   std::function<bool(loop&)> look_;
   std::uint64_t looked_after_ = 0;  // so many resumes

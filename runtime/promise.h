@@ -150,7 +150,9 @@ void suspension::end_wait() noexcept {
 }
 
 void suspension::resume_waiter() noexcept {
-  waiter_->chain_->home_->make_ready(*waiter_);
+  await_chain& chain = *waiter_->chain_;
+  chain.waiting_for_ = nullptr;
+  chain.home_->make_ready(*waiter_);
 }
 
 }  // namespace gyre

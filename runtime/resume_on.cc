@@ -19,7 +19,7 @@ bool resume_on_awaiter::set_out(promise_base& waiter, await_location at) noexcep
 
 namespace detail {
 
-class traveller::stay final : public suspension {
+class traveller::stay final : public task_wait {
  public:
   explicit stay(traveller& guest) noexcept : guest_(guest) {}
 
@@ -40,10 +40,11 @@ class traveller::stay final : public suspension {
   }
 
  private:
-  void request_stop() noexcept override {
+  void stop_tasks() noexcept override {
     if (!left_) guest_.await_chain::request_stop();
   }
   const char* name() const noexcept override { return "travel"; }
+  bool is_local() const noexcept override { return false; }
   void visit_children(chain_visitor& visitor) const override {
     if (!left_) guest_.visit_itself(visitor);
   }
@@ -61,7 +62,7 @@ void traveller::set_out(promise_base& waiter, const promise_base& first,
   first_ = &first;
   check(&waiter.chain().home() == &home_, "travel() was called on another loop than it is awaited");
   begin_wait(waiter, at);
-  if (waiter.chain().stop_requested()) request_stop();
+  if (waiter.chain().stop_requested()) stop_tasks();
 }
 
 // Only this thread lets it leave.
@@ -167,7 +168,7 @@ void traveller::stop_arrived() noexcept {
 }
 
 // It can't leave a loop while the message is posted: it needs the lock for that.
-void traveller::request_stop() noexcept {
+void traveller::stop_tasks() noexcept {
   {
     const std::lock_guard lock(mutex_);
     if (over_ || std::exchange(stop_wanted_, true) || !at_) return;

@@ -55,7 +55,7 @@ namespace detail {
 ///
 /// It leaves a loop by a message to that loop: when that is delivered none of its coroutines is on
 /// the thread's stack.
-class traveller : protected suspension, protected await_chain, private message {
+class traveller : protected task_wait, protected await_chain, private message {
  public:
   traveller* as_traveller() noexcept final { return this; }
 
@@ -94,8 +94,9 @@ class traveller : protected suspension, protected await_chain, private message {
   void finished() noexcept final;
   void delivered() noexcept final;
   void discarded() noexcept final;
-  void request_stop() noexcept final;
+  void stop_tasks() noexcept final;
   const char* name() const noexcept final { return "travel"; }
+  bool is_local() const noexcept final { return false; }
   /// While it is at home; elsewhere what stands for it tells of it.
   void visit_children(chain_visitor& visitor) const final;
   void visit_itself(chain_visitor& visitor) const;

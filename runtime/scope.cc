@@ -16,7 +16,7 @@ class plain_child final : public scope::child {
   using scope::child::child;
 
  private:
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override { remove(this); }
 };
 
 }  // namespace
@@ -68,16 +68,12 @@ void scope::visit_tasks(chain_visitor& visitor) const {
 void scope::ended(child& child) noexcept {
   *child.link_ = child.next_;
   if (child.next_) child.next_->link_ = child.link_;
-  --size_;
   if (const std::exception_ptr* failure = child.failure()) [[unlikely]]
-    fail(child, *failure);
+    if (!child.bears(*failure)) fail(*failure);
   home_->retire(child);
-  if (size_ == 0) emptied();
 }
 
-[[gnu::noinline, gnu::cold]] void scope::fail(child& child,
-                                              const std::exception_ptr& failure) noexcept {
-  if (child.bears(failure)) return;
+[[gnu::noinline, gnu::cold]] void scope::fail(const std::exception_ptr& failure) noexcept {
   if (!failure_) failure_ = failure;
   request_stop();
 }

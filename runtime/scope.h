@@ -56,7 +56,7 @@ class scope {
   void request_stop() noexcept;
   bool stop_requested() const noexcept { return stop_requested_; }
 
-  /// How many tasks have not ended, the scope's body included.
+  /// How many tasks have not ended and been destroyed, the scope's body included.
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
@@ -70,6 +70,8 @@ class scope {
   /// Called when the last task has ended.
   virtual void emptied() noexcept = 0;
 
+  /// Asks all to stop, and keeps `failure` where it is the first.
+  void fail(const std::exception_ptr& failure) noexcept;
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -77,7 +79,9 @@ class scope {
  private:
   inline void begin(child& record, promise_base& coroutine) noexcept;
   void ended(child& child) noexcept;
-  void fail(child& child, const std::exception_ptr& failure) noexcept;
+  void left() noexcept {
+    if (--size_ == 0) emptied();
+  }
 
   loop* home_;
   child* children_ = nullptr;
@@ -87,7 +91,7 @@ class scope {
 };
 
 /// A task of a scope. `destroy` is called once it has ended, before whoever waits for the scope
-/// goes on, and has to delete the record, and with it the task's frame.
+/// goes on, and has to call `remove`.
 class scope::child : public await_chain, public retired {
  public:
   child(scope& owner, task<void> work) noexcept
@@ -101,6 +105,14 @@ class scope::child : public await_chain, public retired {
  protected:
   ~child() {
     if (link_) work_.destroy();
+  }
+  /// Deletes the record, and with it the task's frame. Its scope is told last: what the frame keeps
+  /// may spawn when it is destroyed.
+  template <class Record>
+  static void remove(Record* record) noexcept {
+    scope& owner = record->owner_;
+    delete record;
+    owner.left();
   }
   /// Whether what the task threw concerns it alone; else the scope ends with that.
   virtual bool bears(const std::exception_ptr&) noexcept { return false; }
@@ -117,7 +129,7 @@ class scope::child : public await_chain, public retired {
 
 /// The scope of `with_scope`, and the wait for its end.
 template <class Function>
-class [[nodiscard]] scope_awaiter final : private suspension, private scope {
+class [[nodiscard]] scope_awaiter final : private task_wait, private scope {
   using body_task = std::invoke_result_t<Function&, scope&>;
   using value = typename body_task::value_type;
   static constexpr bool gives_value = !std::is_void_v<value>;
@@ -130,10 +142,12 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
   template <gyre_promise Promise>
   void await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) {
-    if constexpr (gives_value)
-      spawn(keep_value(body_(static_cast<scope&>(*this)), value_));
-    else
-      spawn(body_(static_cast<scope&>(*this)));
+    try {
+      begin_body();
+    } catch (...) {
+      if (empty()) throw;
+      fail(std::current_exception());
+    }
     begin_wait(awaiting.promise(), at);
     if (awaiting.promise().chain().stop_requested()) scope::request_stop();
   }
@@ -144,13 +158,19 @@ class [[nodiscard]] scope_awaiter final : private suspension, private scope {
   }
 
  private:
+  // A body that is no coroutine may have spawned before it throws.
+  void begin_body() {
+    if constexpr (gives_value)
+      spawn(keep_value(body_(static_cast<scope&>(*this)), value_));
+    else
+      spawn(body_(static_cast<scope&>(*this)));
+  }
   static task<void> keep_value(body_task body, std::optional<value>& kept) {
     kept.emplace(co_await std::move(body));
   }
-  void request_stop() noexcept override { scope::request_stop(); }
+  void stop_tasks() noexcept override { scope::request_stop(); }
   const char* name() const noexcept override { return "scope"; }
   void visit_children(chain_visitor& visitor) const override { visit_tasks(visitor); }
-  bool is_local() const noexcept override { return true; }
   void emptied() noexcept override { resume_waiter(); }
 
   Function body_;

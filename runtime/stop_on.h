@@ -17,7 +17,7 @@ namespace gyre {
 
 /// The wait of `stop_on`.
 template <class T>
-class [[nodiscard]] stop_on_awaiter final : private suspension,
+class [[nodiscard]] stop_on_awaiter final : private task_wait,
                                             private await_chain,
                                             private message {
  public:
@@ -68,8 +68,9 @@ class [[nodiscard]] stop_on_awaiter final : private suspension,
     ended_ = true;
     if (delivered_ || !posted_.load(std::memory_order_acquire)) resume_waiter();
   }
-  void request_stop() noexcept override { await_chain::request_stop(); }
+  void stop_tasks() noexcept override { await_chain::request_stop(); }
   const char* name() const noexcept override { return "stop_on"; }
+  bool is_local() const noexcept override { return false; }
   void visit_children(chain_visitor& visitor) const override {
     if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
   }

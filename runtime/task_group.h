@@ -27,8 +27,9 @@ namespace gyre {
 /// first is the next. It is opened by `with_task_group`, which ends when all of them have ended;
 /// used on its loop's thread only.
 ///
-/// A task takes its frame and some 64 bytes until its result was taken. Nothing but its user bounds
-/// a group: one that has much to do takes a result before it spawns more.
+/// A task takes its frame and some 80 bytes until its result was taken, or until it has ended once
+/// the group's body has. Nothing but its user bounds a group: one that has much to do takes a
+/// result before it spawns more.
 template <class T = void>
 class task_group {
  public:
@@ -78,10 +79,16 @@ class task_group {
   explicit task_group(loop& home) noexcept : home_(&home) {}
   ~task_group();
 
-  /// From here on nobody takes results: a failure stops all, and is kept. True when no task runs.
+  /// From here on nobody takes results: those there are are destroyed, and a failure stops all, and
+  /// is kept. True when no task is left.
   bool close() noexcept;
-  /// Called when no task runs any more, once the group is closed.
+  /// Called when no task is left, once the group is closed.
   virtual void emptied() noexcept = 0;
+  /// For what `close` is too late for.
+  void keep(const std::exception_ptr& failure) noexcept {
+    if (!failure_) failure_ = failure;
+    request_stop();
+  }
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -90,7 +97,7 @@ class task_group {
   class listed;
   using child = detail::child_task<T, task_group, listed>;
   friend child;
-  class listed {
+  class listed : public retired {
    public:
     static void* operator new(std::size_t size) { return frame_pool::allocate(size); }
     static void operator delete(void* child, std::size_t size) noexcept {
@@ -99,12 +106,20 @@ class task_group {
 
     child* next = nullptr;
     child** link = nullptr;
+
+   private:
+    void destroy() noexcept override {
+      auto* const ended = static_cast<child*>(this);
+      ended->owner().remove(ended);
+    }
   };
 
   void ended(child& ended, const std::exception_ptr* failure) noexcept;
-  void keep(const std::exception_ptr& failure) noexcept {
-    if (!failure_) failure_ = failure;
-    request_stop();
+  child* pop_ended() noexcept;
+  // What its frame keeps may spawn when it is destroyed.
+  void remove(child* ended) noexcept {
+    delete ended;
+    if (--size_ == 0 && closed_) emptied();
   }
   std::optional<detail::value_or_nothing<T>> take();
 
@@ -164,11 +179,7 @@ class [[nodiscard]] task_group<T>::next_wait final : private suspension {
 
 template <class T>
 task_group<T>::~task_group() {
-  check(!running_, "a task_group was destroyed before its tasks had ended: await it to its end");
-  while (child* each = ended_) {
-    ended_ = each->next;
-    delete each;
-  }
+  check(empty(), "a task_group was destroyed before its tasks had ended: await it to its end");
 }
 
 template <class T>
@@ -207,35 +218,44 @@ template <class T>
 void task_group<T>::ended(child& ended, const std::exception_ptr* failure) noexcept {
   *ended.link = ended.next;
   if (ended.next) ended.next->link = ended.link;
+  if (closed_ && failure) keep(*failure);
+  if (closed_ && !next_wait_) return home_->retire(ended);
   ended.next = nullptr;
   *last_ended_ = &ended;
   last_ended_ = &ended.next;
-  if (closed_ && failure) keep(*failure);
   if (next_wait_) next_wait_->ended();
-  if (closed_ && !running_) emptied();
 }
 
 template <class T>
 bool task_group<T>::close() noexcept {
-  closed_ = true;
-  for (child* each = ended_; each; each = each->next)
+  while (ended_) {
+    child* const each = pop_ended();
     if (const std::exception_ptr* failure = each->failure()) keep(*failure);
-  return !running_;
+    remove(each);
+  }
+  closed_ = true;
+  return empty();
+}
+
+template <class T>
+typename task_group<T>::child* task_group<T>::pop_ended() noexcept {
+  child* const first = ended_;
+  ended_ = first->next;
+  if (!ended_) last_ended_ = &ended_;
+  return first;
 }
 
 template <class T>
 std::optional<detail::value_or_nothing<T>> task_group<T>::take() {
   if (!ended_) return std::nullopt;
-  const std::unique_ptr<child> taken(ended_);
-  ended_ = taken->next;
-  if (!ended_) last_ended_ = &ended_;
-  --size_;
+  const auto remover = [this](child* taken) { remove(taken); };
+  const std::unique_ptr<child, decltype(remover)> taken(pop_ended(), remover);
   return taken->take();
 }
 
 /// The group of `with_task_group`, and the wait for its end.
 template <class T, class Function>
-class [[nodiscard]] task_group_awaiter final : private suspension, private task_group<T> {
+class [[nodiscard]] task_group_awaiter final : private task_wait, private task_group<T> {
   using body_task = std::invoke_result_t<Function&, task_group<T>&>;
   using body_child = detail::child_task<typename body_task::value_type, task_group_awaiter>;
 
@@ -247,15 +267,24 @@ class [[nodiscard]] task_group_awaiter final : private suspension, private task_
   template <gyre_promise Promise>
   void await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) {
-    body_.emplace(function_(static_cast<task_group<T>&>(*this)));
+    try {
+      body_.emplace(function_(static_cast<task_group<T>&>(*this)));
+    } catch (...) {
+      // It is no coroutine, and may have spawned before.
+      if (this->empty()) throw;
+      this->keep(std::current_exception());
+    }
     begin_wait(awaiting.promise(), at);
     const bool stopped = awaiting.promise().chain().stop_requested();
     if (stopped) task_group<T>::request_stop();
-    body_->begin(*this, stopped);
+    if (body_)
+      body_->begin(*this, stopped);
+    else
+      this->close();
   }
   auto await_resume() {
     end_wait();
-    if (body_->failure()) body_->take();
+    if (body_ && body_->failure()) body_->take();
     this->rethrow_failure();
     if constexpr (!std::is_void_v<typename body_task::value_type>) return body_->take();
   }
@@ -268,16 +297,15 @@ class [[nodiscard]] task_group_awaiter final : private suspension, private task_
     if (this->close()) resume_waiter();
   }
   void emptied() noexcept override { resume_waiter(); }
-  void request_stop() noexcept override {
+  void stop_tasks() noexcept override {
     task_group<T>::request_stop();
-    body_->request_stop();
+    if (body_) body_->request_stop();
   }
   const char* name() const noexcept override { return "with_task_group"; }
   void visit_children(chain_visitor& visitor) const override {
     if (body_) body_->visit(visitor);
     this->visit_tasks(visitor);
   }
-  bool is_local() const noexcept override { return true; }
 
   Function function_;
   std::optional<body_child> body_;

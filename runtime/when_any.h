@@ -36,7 +36,7 @@ class first_wait : public children_wait {
     const bool first = !first_;
     if (first) {
       first_ = &child;
-      request_stop();
+      stop_tasks();
     }
     if (failure && (first || !is_answer_to_stop(*failure))) [[unlikely]]
       one_failed(*failure);

@@ -16,7 +16,7 @@ namespace gyre {
 /// A task in a latency class; see `with_class`. It is a chain of its own, and begins and ends by
 /// the ready queue, so that what either class runs is its own.
 template <class T>
-class [[nodiscard]] classed_task final : private suspension, private await_chain {
+class [[nodiscard]] classed_task final : private task_wait, private await_chain {
  public:
   classed_task(latency_class& of, task<T> work) noexcept
       : await_chain(loop::current()), of_(of), work_(std::move(work)) {}
@@ -38,13 +38,12 @@ class [[nodiscard]] classed_task final : private suspension, private await_chain
   }
 
  private:
-  void request_stop() noexcept override { await_chain::request_stop(); }
+  void stop_tasks() noexcept override { await_chain::request_stop(); }
   void finished() noexcept override { resume_waiter(); }
   const char* name() const noexcept override { return "with_class"; }
   void visit_children(chain_visitor& visitor) const override {
     if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
   }
-  bool is_local() const noexcept override { return true; }
 
   latency_class& of_;
   task<T> work_;

@@ -16,7 +16,7 @@ namespace gyre {
 
 /// The wait of `with_stop_token`.
 template <class T, class Function>
-class [[nodiscard]] stop_token_awaiter final : private suspension, private await_chain {
+class [[nodiscard]] stop_token_awaiter final : private task_wait, private await_chain {
  public:
   explicit stop_token_awaiter(Function body)
       : await_chain(loop::current()), body_(std::move(body)), work_(body_(source_.get_token())) {}
@@ -28,7 +28,7 @@ class [[nodiscard]] stop_token_awaiter final : private suspension, private await
     auto& coroutine = work_.coroutine();
     coroutine.begin_chain(*this, &awaiting.promise());
     begin_wait(awaiting.promise(), at);
-    if (waiter_->chain().stop_requested()) request_stop();
+    if (waiter_->chain().stop_requested()) stop_tasks();
     return coroutine.transfer();
   }
   T await_resume() {
@@ -37,7 +37,7 @@ class [[nodiscard]] stop_token_awaiter final : private suspension, private await
   }
 
  private:
-  void request_stop() noexcept override {
+  void stop_tasks() noexcept override {
     await_chain::request_stop();
     source_.request_stop();
   }
@@ -46,7 +46,6 @@ class [[nodiscard]] stop_token_awaiter final : private suspension, private await
   void visit_children(chain_visitor& visitor) const override {
     if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
   }
-  bool is_local() const noexcept override { return true; }
 
   std::stop_source source_;
   Function body_;

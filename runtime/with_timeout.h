@@ -70,6 +70,7 @@ class [[nodiscard]] timed_wait {
 
    private:
     void fired() noexcept override {
+      if (!chain_->waiting_for()) return;  // it has ended, and its task will go on
       expired_ = true;
       chain_->interrupt();
     }
@@ -89,7 +90,7 @@ class [[nodiscard]] timed_wait {
 /// A task with a deadline; see `with_deadline`. The task is a chain of its own, so that it can be
 /// stopped alone.
 template <class T>
-class [[nodiscard]] timed_task final : private suspension, private timer, private await_chain {
+class [[nodiscard]] timed_task final : private task_wait, private timer, private await_chain {
  public:
   timed_task(task<T> work, steady_time deadline) noexcept
       : await_chain(loop::current()), work_(std::move(work)), deadline_(deadline) {}
@@ -120,16 +121,16 @@ class [[nodiscard]] timed_task final : private suspension, private timer, privat
 
  private:
   void fired() noexcept override {
+    if (work_.coroutine().handle().done()) return;
     expired_ = true;
     await_chain::request_stop();
   }
-  void request_stop() noexcept override { await_chain::request_stop(); }
+  void stop_tasks() noexcept override { await_chain::request_stop(); }
   void finished() noexcept override {}  // the awaiting coroutine is its continuation
   const char* name() const noexcept override { return "with_timeout"; }
   void visit_children(chain_visitor& visitor) const override {
     if (!work_.coroutine().handle().done()) visitor.visit(*this, work_.coroutine());
   }
-  bool is_local() const noexcept override { return true; }
 
   task<T> work_;
   steady_time deadline_;

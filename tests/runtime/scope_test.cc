@@ -5,6 +5,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gyre/runtime/event.h"
@@ -198,6 +199,24 @@ TEST(scope, lets_a_body_that_is_no_coroutine_throw) {
   EXPECT_EQ(told, "before the first task");
 }
 
+TEST(scope, stops_and_joins_what_a_body_that_is_no_coroutine_has_spawned_before_it_throws) {
+  fake_world world;
+  int stopped = 0;
+  world.run(invoke([&]() -> task<> {
+    const auto body = [&](scope& children) -> task<> {
+      children.spawn(sleep_until_stopped(stopped));
+      throw std::runtime_error("at once");
+    };
+    EXPECT_EQ(co_await what_comes_out_of(body), "at once");
+    EXPECT_EQ(stopped, 1);
+    const auto failing_child = [](scope& children) -> task<int> {
+      children.spawn(fail_later("later"));
+      throw std::runtime_error("at once");
+    };
+    EXPECT_EQ(co_await what_comes_out_of(failing_child), "at once");
+  }));
+}
+
 TEST(scope, stops_its_tasks_when_asked_to) {
   fake_world world;
   int stopped = 0;
@@ -338,6 +357,45 @@ TEST(scope, keeps_a_function_and_its_arguments_until_the_task_has_ended) {
   }));
 }
 
+/// Spawns when it is destroyed, as what says goodbye does.
+class farewell {
+ public:
+  farewell(scope& children, int& said) noexcept : children_(&children), said_(&said) {}
+  farewell(farewell&& other) noexcept
+      : children_(std::exchange(other.children_, nullptr)), said_(other.said_) {}
+  farewell& operator=(farewell&&) = delete;
+  ~farewell() {
+    if (!children_) return;
+    children_->spawn([said = said_]() -> task<> {
+      co_await yield();
+      ++*said;
+    });
+  }
+
+ private:
+  scope* children_;
+  int* said_;
+};
+
+task<> work_with(farewell) {
+  co_await yield();
+}
+
+TEST(scope, takes_tasks_from_what_is_destroyed_with_its_last_one) {
+  fake_world world;
+  int said = 0;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn(work_with(farewell(children, said)));
+      co_return;
+    });
+    EXPECT_EQ(said, 1);
+    const auto body = [&](scope& children) { return work_with(farewell(children, said)); };
+    co_await with_scope(body);
+    EXPECT_EQ(said, 2);
+  }));
+}
+
 TEST(scope, runs_a_hundred_thousand_tasks_and_keeps_none) {
   fake_world world;
   const auto before = frame_pool::live();
@@ -369,17 +427,17 @@ TEST(scope, stops_a_hundred_thousand_tasks_that_wait) {
   EXPECT_EQ(stopped, 100'000);
 }
 
-TEST(scope, a_thousand_deep_ends_and_stops) {
+TEST(scope, a_hundred_thousand_deep_ends_and_stops) {
   fake_world world;
   int stopped = 0;
   world.run(invoke([&]() -> task<> {
     co_await with_scope([&](scope& children) -> task<> {
-      children.spawn(nest(1000, stopped));
+      children.spawn(nest(100'000, stopped));
       (void)co_await sleep_for(1s);
       children.request_stop();
     });
   }));
-  EXPECT_EQ(stopped, 1000);
+  EXPECT_EQ(stopped, 100'000);
 }
 
 }  // namespace

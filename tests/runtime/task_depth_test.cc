@@ -1,12 +1,19 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
+#include <stop_token>
 #include <utility>
 
 #include "gyre/runtime/frame_pool.h"
+#include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
+#include "gyre/runtime/when_all.h"
+#include "gyre/runtime/when_any.h"
+#include "gyre/runtime/with_stop_token.h"
+#include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/runtime/fake_backend.h"
 
 // Where a compiler makes no tail call of a transfer between coroutines (g++ below -O2, and with its
@@ -122,6 +129,41 @@ TEST(task_depth, others_run_while_one_goes_deep) {
     deep = true;
   }));
   EXPECT_GT(turns, 100);
+}
+
+task<> sleep_within_tasks(int depth, int& stopped) {
+  if (depth == 0) {
+    stopped += !co_await sleep_for(std::chrono::hours(1));
+    co_return;
+  }
+  switch (depth % 4) {
+    case 0:
+      co_await when_all(sleep_within_tasks(depth - 1, stopped), yield());
+      co_return;
+    case 1:
+      (void)co_await when_any(sleep_within_tasks(depth - 1, stopped));
+      co_return;
+    case 2:
+      (void)co_await with_timeout(sleep_within_tasks(depth - 1, stopped), std::chrono::hours(2));
+      co_return;
+    default:
+      co_await with_stop_token(
+          [&](std::stop_token) { return sleep_within_tasks(depth - 1, stopped); });
+  }
+}
+
+TEST(task_depth, a_stop_goes_through_a_hundred_thousand_waits_for_tasks) {
+  fake_world world;
+  int stopped = 0;
+  const auto main = [&]() -> task<> {
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn(sleep_within_tasks(100'000, stopped));
+      (void)co_await sleep_for(std::chrono::seconds(1));
+      children.request_stop();
+    });
+  };
+  world.run(main());
+  EXPECT_EQ(stopped, 1);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gyre/runtime/frame_pool.h"
@@ -150,6 +151,19 @@ TEST(task_group, lets_a_body_that_is_no_coroutine_throw) {
             "at once");
 }
 
+TEST(task_group, stops_and_joins_what_a_body_that_is_no_coroutine_has_spawned_before_it_throws) {
+  fake_world world;
+  int stopped = 0;
+  world.run(invoke([&]() -> task<> {
+    const auto body = [&](task_group<int>& group) -> task<> {
+      group.spawn(give_or_be_stopped(stopped));
+      throw std::runtime_error("at once");
+    };
+    EXPECT_EQ(co_await what_comes_out_of(body), "at once");
+    EXPECT_EQ(stopped, 1);
+  }));
+}
+
 TEST(task_group, awaits_what_its_body_left_behind) {
   fake_world world;
   world.run(invoke([&]() -> task<> {
@@ -160,6 +174,63 @@ TEST(task_group, awaits_what_its_body_left_behind) {
               }),
               "nothing");
     EXPECT_GE(world.home.now() - start, 4s);
+  }));
+}
+
+TEST(task_group, keeps_nothing_of_what_ends_when_nobody_takes_it_any_more) {
+  fake_world world;
+  const auto kept = std::make_shared<int>(0);
+  const auto keep = [](std::shared_ptr<int> mine, std::chrono::seconds span) -> task<> {
+    (void)co_await sleep_for(span);
+    (void)mine;
+  };
+  world.run(invoke([&]() -> task<> {
+    co_await with_task_group<void>([&](task_group<>& group) -> task<> {
+      group.spawn(keep(kept, 0s));
+      for (int i = 2; i < 10; ++i) group.spawn(keep(kept, std::chrono::seconds(i)));
+      group.spawn([&]() -> task<> {
+        (void)co_await sleep_for(5500ms);
+        EXPECT_EQ(kept.use_count(), 5);  // those of 6 s and more
+      });
+      (void)co_await sleep_for(1s);
+      EXPECT_EQ(kept.use_count(), 10);
+    });
+    EXPECT_EQ(kept.use_count(), 1);
+  }));
+}
+
+/// Spawns when it is destroyed.
+class successor {
+ public:
+  successor(task_group<int>& group, int& made) noexcept : group_(&group), made_(&made) {}
+  successor(successor&& other) noexcept
+      : group_(std::exchange(other.group_, nullptr)), made_(other.made_) {}
+  successor& operator=(successor&&) = delete;
+  ~successor() {
+    if (group_) group_->spawn([made = made_]() -> task<int> { co_return ++*made; });
+  }
+
+ private:
+  task_group<int>* group_;
+  int* made_;
+};
+
+TEST(task_group, takes_tasks_from_what_is_destroyed_with_its_last_one) {
+  fake_world world;
+  int made = 0;
+  const auto work = [](successor) -> task<int> { co_return 0; };
+  world.run(invoke([&]() -> task<> {
+    co_await with_task_group<int>([&](task_group<int>& group) -> task<> {
+      group.spawn(work(successor(group, made)));
+      co_return;
+    });
+    EXPECT_EQ(made, 1);
+    co_await with_task_group<int>([&](task_group<int>& group) -> task<> {
+      group.spawn(work(successor(group, made)));
+      EXPECT_EQ(co_await group.next(), 0);
+      EXPECT_EQ(group.size(), 1U);
+    });
+    EXPECT_EQ(made, 2);
   }));
 }
 

@@ -286,5 +286,46 @@ TEST(with_timeout, around_a_wait_tells_a_stop_from_the_deadline) {
   }));
 }
 
+/// Makes the loop so busy that a deadline passes before whoever has just ended goes on.
+void keep_the_loop_busy(scope& children, fake_world& world) {
+  for (int i = 0; i < 5'000; ++i)
+    children.spawn([&world]() -> task<> {
+      world.kernel.advance(1ms);
+      co_return;
+    });
+}
+
+TEST(with_timeout, of_what_gives_nothing_and_has_ended_in_time_is_no_timeout) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    co_await with_scope([&](scope& busy) -> task<> {
+      const auto nothing = [&](scope&) -> task<> {
+        keep_the_loop_busy(busy, world);
+        co_return;
+      };
+      EXPECT_TRUE(co_await with_timeout(with_scope(nothing), 100ms));
+    });
+  }));
+}
+
+/// Keeps the loop busy, and ends by so many transfers.
+task<> end_by_transfers(int left, scope& busy, fake_world& world) {
+  if (left > 0) co_return co_await end_by_transfers(left - 1, busy, world);
+  co_await yield();
+  keep_the_loop_busy(busy, world);
+}
+
+TEST(with_timeout, of_a_task_that_has_ended_in_time_is_no_timeout) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    // Of 129 transfers in a row the last one leads through the ready queue.
+    for (int before = 120; before <= 128; ++before)
+      co_await with_scope([&](scope& busy) -> task<> {
+        co_await yield();
+        EXPECT_TRUE(co_await with_timeout(end_by_transfers(before, busy, world), 100ms)) << before;
+      });
+  }));
+}
+
 }  // namespace
 }  // namespace gyre::testing_runtime
