@@ -1,5 +1,6 @@
 #include "gyre/io/descriptor.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,13 +25,14 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
 int descriptor::release() noexcept {
   check(!users_.any(), "a descriptor was moved while an operation on it was in flight");
   users_.note = {};
-  positions_ = positions::unknown;
+  unlearn();
   return std::exchange(users_.number, -1);
 }
 
 int descriptor::take_from(descriptor& other) noexcept {
   users_.note = other.users_.note;
   positions_ = other.positions_;
+  writing_ = other.writing_;
   return other.release();
 }
 
@@ -40,7 +42,7 @@ int descriptor::close_now() noexcept {
     if (loop* home = loop::current_or_null()) home->kernel().forget(users_, users_.number);
     users_.note = {};
   }
-  positions_ = positions::unknown;
+  unlearn();
   return ::close(std::exchange(users_.number, -1));
 }
 
@@ -50,6 +52,21 @@ void descriptor::learn_positions() noexcept {
   const bool none = ::lseek(users_.number, 0, SEEK_CUR) < 0 && errno == ESPIPE;
   errno = interrupted_errno;
   positions_ = none ? positions::none : positions::some;
+}
+
+// An eventfd and what else has no name in any file system has no type either.
+void descriptor::learn_writing() noexcept {
+  const int interrupted_errno = errno;
+  struct stat status;
+  const bool told = ::fstat(users_.number, &status) == 0;
+  errno = interrupted_errno;
+  const mode_t type = told ? status.st_mode & S_IFMT : S_IFREG;
+  writing_ = type == S_IFCHR || type == 0 ? writing::plain : writing::other;
+}
+
+void descriptor::unlearn() noexcept {
+  positions_ = positions::unknown;
+  writing_ = writing::unknown;
 }
 
 void descriptor::reset() noexcept {

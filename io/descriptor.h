@@ -42,6 +42,14 @@ class descriptor {
     return positions_ == positions::some;
   }
 
+  /// Whether the kernel knows plain write(2) of it alone, which can't be told not to wait: of a
+  /// terminal or another character device, of an eventfd and the like; not of a pipe, a socket or
+  /// what has positions. Asked by the first call, by fstat(2).
+  bool writes_plainly() noexcept {
+    if (writing_ == writing::unknown) learn_writing();
+    return writing_ == writing::plain;
+  }
+
   /// Where operations on this descriptor are counted.
   descriptor_users& users() noexcept { return users_; }
 
@@ -51,10 +59,14 @@ class descriptor {
   int take_from(descriptor& other) noexcept;
   int close_now() noexcept;
   void learn_positions() noexcept;
+  void learn_writing() noexcept;
+  void unlearn() noexcept;
 
   enum class positions : std::uint8_t { unknown, none, some };
+  enum class writing : std::uint8_t { unknown, plain, other };
 
   positions positions_ = positions::unknown;
+  writing writing_ = writing::unknown;
   descriptor_users users_;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "gyre/io/plain_write.h"
 #include "gyre/io/system_call.h"
 
 namespace gyre::op {
@@ -64,12 +65,15 @@ result<void> write_at::await_resume() noexcept {
 
 constinit const operation_kind write::kind("write", "write(2)", awaited_thing::writing,
                                            ring_policy::submit, IORING_OP_WRITE, "5.6");
+constinit const operation_kind write::plain_kind("write", "write(2)", awaited_thing::writing,
+                                                 ring_policy::perform);
 void write::prepare(io_uring_sqe& sqe) noexcept {
   io_uring_prep_write(&sqe, fd_, buffer_.data(), static_cast<unsigned>(clamp(buffer_.size())),
                       static_cast<std::uint64_t>(-1));
 }
 // As `read::perform`. Of a pipe that is ready PIPE_BUF bytes are known to have room.
 int write::perform() noexcept {
+  if (is_plain()) return write_plainly(fd_, buffer_);
   const iovec part = {const_cast<std::byte*>(buffer_.data()), clamp(buffer_.size())};
   const int answer = system_call([&] { return ::pwritev2(fd_, &part, 1, -1, RWF_NOWAIT); });
   if (answer != -EAGAIN && answer != -EOPNOTSUPP) return answer;

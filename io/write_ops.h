@@ -53,14 +53,19 @@ class [[nodiscard]] write_at final : public operation {
 
 /// write(2) to a descriptor that has no positions, of what it takes now: a pipe, a terminal. At
 /// least one byte, unless the buffer is empty. `broken_pipe` when nobody reads any more; SIGPIPE is
-/// not raised. A terminal, and a pipe to which others write, should be O_NONBLOCK: one that blocks,
-/// and has less room than is written, keeps the loop until its reader takes it.
+/// not raised. What is not O_NONBLOCK does not keep the loop either, but where others write to it
+/// too and it is a pipe on an old kernel, or a terminal that can't be opened anew: a pty's master,
+/// without /proc, or another user's. An eventfd must be O_NONBLOCK.
 class [[nodiscard]] write final : public operation {
  public:
   static const operation_kind kind;
+  /// Of what `writes_plainly`: a ring would wait in write(2), on the loop's own thread.
+  static const operation_kind plain_kind;
 
   write(descriptor& sink, std::span<const std::byte> buffer) noexcept
-      : operation(kind, &sink.users()), fd_(sink.number()), buffer_(buffer) {}
+      : operation(sink.writes_plainly() ? plain_kind : kind, &sink.users()),
+        fd_(sink.number()),
+        buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;
@@ -68,6 +73,8 @@ class [[nodiscard]] write final : public operation {
   readiness ready_when() const noexcept override;
 
  private:
+  bool is_plain() const noexcept { return &operation::kind() == &plain_kind; }
+
   int fd_;
   std::span<const std::byte> buffer_;
 };

@@ -1,7 +1,5 @@
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +26,7 @@
 #include "gyre/tests/conformance/byte_pattern.h"
 #include "gyre/tests/conformance/conformance.h"
 #include "gyre/tests/conformance/tcp_pair.h"
+#include "gyre/tests/conformance/terminal.h"
 
 // Copying where source or sink is a pipe or a device.
 namespace gyre::conformance {
@@ -219,24 +218,6 @@ GYRE_TEST(copy_streams, a_socket_is_copied_to_a_device_and_a_device_to_a_socket)
     EXPECT_EQ((co_await copy(pair.server.socket(), zero)).value(), size);
   });
 }
-
-/// A terminal that changes nothing, and whoever sits at it.
-class terminal {
- public:
-  terminal() : person(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
-    std::array<char, 64> name{};
-    require(grantpt(person.number()) == 0 && unlockpt(person.number()) == 0);
-    require(ptsname_r(person.number(), name.data(), name.size()) == 0);
-    line = descriptor(open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
-    termios mode{};
-    require(tcgetattr(line.number(), &mode) == 0);
-    cfmakeraw(&mode);
-    require(tcsetattr(line.number(), TCSANOW, &mode) == 0);
-  }
-
-  descriptor person;
-  descriptor line;
-};
 
 GYRE_TEST(copy_streams, a_terminal_is_read_and_written) {
   terminal here;
