@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -272,6 +273,12 @@ task<result<void>> copy_somehow(copying& copy) {
   }
 }
 
+// Whether writing to the sink does not, whatever its flags: to a terminal there may be several
+// copies at a time, each of which would leave it as it has found it.
+bool never_waits(const copying& copy) noexcept {
+  return copy.to == medium::file || (copy.to == medium::device && isatty(copy.sink.number()) != 0);
+}
+
 /// What can't be copied whatever the way.
 result<void> check_both(const copying& copy, const struct statx& source, const struct statx& sink) {
   if (copy.from == medium::other || copy.to == medium::other)
@@ -302,13 +309,9 @@ task<result<std::uint64_t>> copy(descriptor& source, descriptor& sink, copy_opti
     const std::uint64_t size = from->stx_size;
     options.length = std::min(options.length, size - std::min(size, options.source_offset));
   }
-  result<void> copied;
-  if (progress.to == medium::file) {
-    copied = co_await copy_somehow(progress);
-  } else {
-    const nonblocking_for_now sink_meanwhile(sink);
-    copied = co_await copy_somehow(progress);
-  }
+  std::optional<nonblocking_for_now> sink_meanwhile;
+  if (!never_waits(progress)) sink_meanwhile.emplace(sink);
+  const auto copied = co_await copy_somehow(progress);
   if (!copied) co_return copied.error();
   co_return progress.done;
 }

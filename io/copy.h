@@ -34,10 +34,10 @@ class copy_options {
 /// O_APPEND as the sink, and `operation_not_supported` for directories and block devices.
 ///
 /// Both must be open until it has ended; nobody else may read from a source that is a stream, or
-/// write to the sink. A sink that is no file is O_NONBLOCK meanwhile (see
-/// `tcp_stream::allow_splice`), and so is a source that is a device: that shows where others share
-/// them, as they do standard streams. Other operations work all the same. On its loop's thread
-/// only.
+/// write to the sink, unless that is a terminal. A sink that is neither file nor terminal is
+/// O_NONBLOCK meanwhile (see `tcp_stream::allow_splice`), and so is a source that is a device: that
+/// shows where others share them, as they do standard streams. Other operations work all the same.
+/// On its loop's thread only.
 task<result<std::uint64_t>> copy(descriptor& source, descriptor& sink,
                                  copy_options options = copy_options());
 

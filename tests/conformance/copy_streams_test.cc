@@ -239,22 +239,29 @@ GYRE_TEST(copy_streams, a_terminal_is_read_and_written) {
   EXPECT_EQ(fcntl(here.line.number(), F_GETFL), flags);
 }
 
-GYRE_TEST(copy_streams, two_to_one_terminal_leave_it_as_it_was) {
+GYRE_TEST(copy_streams, one_of_two_to_a_terminal_goes_on_when_the_other_has_ended) {
   terminal here;
   descriptor other_line(fcntl(here.line.number(), F_DUPFD_CLOEXEC, 0));
   blocking_pipe first;
   blocking_pipe second;
   const int flags = fcntl(here.line.number(), F_GETFL);
   co_await with_scope([&](scope& children) -> task<> {
-    children.spawn(
-        [&]() -> task<> { EXPECT_EQ((co_await copy(first.read_end, here.line)).value(), 0U); });
-    co_await yield();
-    children.spawn(
-        [&]() -> task<> { EXPECT_EQ((co_await copy(second.read_end, other_line)).value(), 0U); });
-    (void)co_await sleep_for(1ms);
-    (co_await first.write_end.close()).value();
-    (void)co_await sleep_for(1ms);
-    (co_await second.write_end.close()).value();
+    co_await with_scope([&](scope& firsts) -> task<> {
+      firsts.spawn(
+          [&]() -> task<> { EXPECT_EQ((co_await copy(first.read_end, here.line)).value(), 0U); });
+      co_await yield();
+      children.spawn([&]() -> task<> {
+        EXPECT_EQ((co_await copy(second.read_end, other_line)).value(), size);
+      });
+      co_await yield();
+      EXPECT_EQ(fcntl(here.line.number(), F_GETFL), flags) << "others share it";
+      (co_await first.write_end.close()).value();
+    });
+    children.spawn(feed(second.write_end));
+    std::vector<std::byte> shown(size);
+    for (std::size_t got = 0; got < size;)
+      got += (co_await op::read(here.person, std::span(shown).subspan(got))).value();
+    EXPECT_TRUE(byte_pattern().matches(shown));
   });
   EXPECT_EQ(fcntl(here.line.number(), F_GETFL), flags);
 }
