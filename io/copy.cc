@@ -169,7 +169,8 @@ task<result<std::size_t>> fill(copying& copy, pipe& between) {
   co_return co_await op::splice_from_stream(copy.source, between.write_end, most);
 }
 
-task<result<void>> drain(copying& copy, pipe& between, std::size_t filled) {
+// `filled` becomes what is left in the pipe.
+task<result<void>> drain(copying& copy, pipe& between, std::size_t& filled) {
   while (filled > 0) {
     result<std::size_t> moved = std::size_t{0};
     if (copy.to == medium::file)
@@ -183,17 +184,58 @@ task<result<void>> drain(copying& copy, pipe& between, std::size_t filled) {
   co_return result<void>();
 }
 
+// Where the last write ended.
+task<result<void>> write_on(descriptor& sink, std::span<const std::byte> content,
+                            const operation_kind& as) {
+  while (!content.empty()) {
+    const auto written = co_await op::write(sink, content, as);
+    if (!written) co_return written.error();
+    if (*written == 0) co_return std::errc::io_error;  // would be tried for ever
+    content = content.subspan(*written);
+  }
+  co_return result<void>();
+}
+
+// Some files in /proc take nothing at a position.
+task<result<void>> write_all(copying& copy, std::span<const std::byte> content) {
+  if (copy.to == medium::socket) co_return co_await op::send_all(copy.sink, content);
+  if (copy.to != medium::file)
+    co_return co_await write_on(copy.sink, content, op::write::kind_for(copy.sink));
+  const auto written = co_await op::write_at(copy.sink, content, copy.sink_at());
+  const bool takes_none = written.error() == std::errc::invalid_seek;
+  if (!takes_none || copy.options.sink_offset != 0) co_return written;
+  co_return co_await write_on(copy.sink, content, op::write::plain_kind);
+}
+
+// What was taken from a stream.
+task<result<void>> write_rest(copying& copy, pipe& between, std::size_t left) {
+  std::vector<std::byte> buffer(left);
+  while (left > 0) {
+    const auto got = co_await op::read(between.read_end, buffer);
+    if (!got) co_return got.error();
+    if (const auto written = co_await write_all(copy, std::span(buffer).first(*got)); !written)
+      co_return written.error();
+    left -= *got;
+    copy.done += *got;
+  }
+  co_return result<void>();
+}
+
 task<result<void>> copy_through_a_pipe(copying& copy) {
   auto between = pipe::create(pipe_size);
   if (!between) co_return between.error();
   while (copy.left() > 0) {
-    const auto filled = co_await fill(copy, *between);
+    auto filled = co_await fill(copy, *between);
     if (!filled) co_return copy.untouched_by(filled.error());
     if (*filled == 0) break;
     const auto drained = co_await drain(copy, *between, *filled);
     if (drained) continue;
     // What is left in the pipe is still in a file that it came from.
-    co_return copy.from == medium::file ? copy.untouched_by(drained.error()) : drained.error();
+    if (copy.from != medium::file && is_refusal(drained.error())) {
+      const auto written = co_await write_rest(copy, *between, *filled);
+      if (!written) co_return written.error();
+    }
+    co_return copy.untouched_by(drained.error());
   }
   co_return result<void>();
 }
@@ -214,18 +256,6 @@ task<result<std::size_t>> read_some(copying& copy, std::span<std::byte> buffer) 
     co_return co_await op::read_at(copy.source, buffer, copy.source_at());
   if (copy.from == medium::socket) co_return co_await op::recv(copy.source, buffer);
   co_return co_await op::read(copy.source, buffer);
-}
-
-task<result<void>> write_all(copying& copy, std::span<const std::byte> content) {
-  if (copy.to == medium::file) co_return co_await op::write_at(copy.sink, content, copy.sink_at());
-  if (copy.to == medium::socket) co_return co_await op::send_all(copy.sink, content);
-  while (!content.empty()) {
-    const auto written = co_await op::write(copy.sink, content);
-    if (!written) co_return written.error();
-    if (*written == 0) co_return std::errc::io_error;  // would be tried for ever
-    content = content.subspan(*written);
-  }
-  co_return result<void>();
 }
 
 task<result<void>> copy_through_memory(copying& copy) {

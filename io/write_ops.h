@@ -59,13 +59,18 @@ class [[nodiscard]] write_at final : public operation {
 class [[nodiscard]] write final : public operation {
  public:
   static const operation_kind kind;
-  /// Of what `writes_plainly`: a ring would wait in write(2), on the loop's own thread.
+  /// Of what `writes_plainly`: a ring would wait in write(2), on the loop's own thread. Also of
+  /// files in /proc, for which it would take a worker.
   static const operation_kind plain_kind;
 
+  static const operation_kind& kind_for(descriptor& sink) noexcept {
+    return sink.writes_plainly() ? plain_kind : kind;
+  }
+
   write(descriptor& sink, std::span<const std::byte> buffer) noexcept
-      : operation(sink.writes_plainly() ? plain_kind : kind, &sink.users()),
-        fd_(sink.number()),
-        buffer_(buffer) {}
+      : write(sink, buffer, kind_for(sink)) {}
+  write(descriptor& sink, std::span<const std::byte> buffer, const operation_kind& as) noexcept
+      : operation(as, &sink.users()), fd_(sink.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }
 
   void prepare(io_uring_sqe& sqe) noexcept override;

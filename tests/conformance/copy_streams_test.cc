@@ -1,11 +1,13 @@
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -176,6 +178,33 @@ GYRE_TEST(copy_streams, a_file_that_cannot_be_spliced_becomes_a_pipe) {
   std::array<std::byte, 5> buffer;
   EXPECT_EQ((co_await op::read(to.read_end, buffer)).value(), 5U);
   EXPECT_EQ(text_of(buffer), "Name:");
+}
+
+std::string line_of(const char* path) {
+  std::string line;
+  std::getline(std::ifstream(path), line);
+  return line;
+}
+
+/// What a file in /proc holds after `text` came to it from a socket.
+task<std::string> line_after(const char* path, std::string text) {
+  descriptor sink(open(path, O_WRONLY | O_CLOEXEC));
+  require(sink.is_open());
+  tcp_pair pair = co_await connect_pair();
+  (co_await pair.client.write_all(bytes_of(text))).value();
+  pair.client.shutdown_write().value();
+  EXPECT_EQ((co_await copy(pair.server.socket(), sink)).value(), text.size());
+  co_return line_of(path);
+}
+
+GYRE_TEST(copy_streams, what_was_taken_from_a_socket_is_not_lost_where_it_cannot_be_spliced) {
+  require(prctl(PR_SET_DUMPABLE, 1) == 0);  // else these are root's, whoever this is
+  const std::string name = line_of("/proc/self/comm");
+  EXPECT_EQ(co_await line_after("/proc/self/comm", "copied"), "copied");
+  EXPECT_EQ(co_await line_after("/proc/self/comm", name), name);
+  const std::string filter = line_of("/proc/self/coredump_filter");
+  EXPECT_EQ(co_await line_after("/proc/self/coredump_filter", "0x21"), "00000021");
+  EXPECT_EQ(co_await line_after("/proc/self/coredump_filter", "0x" + filter), filter);
 }
 
 GYRE_TEST(copy_streams, a_device_gives_as_much_as_is_asked_for) {
