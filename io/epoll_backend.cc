@@ -250,7 +250,8 @@ int epoll_backend::watch(const operation& operation, int fd) noexcept {
   watched.readable = watched.writable = true;
   watched.short_read = exhaustion::unknown;
   watched.events_in_vain = 0;
-  if (descriptor_users* users = operation.users()) {
+  // Of an epoll(7) that an operation waits for in its descriptor's place nothing need be known.
+  if (descriptor_users* users = operation.users(); users && users->number == fd) {
     users->note.by = this;
     users->note.entry = event.data.u64;
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <termios.h>
@@ -61,10 +62,8 @@ int write_to_terminal(int fd, bytes content, const termios& mode) noexcept {
   return write_at_most(fd, content, processed ? processed_room : unprocessed_room);
 }
 
-}  // namespace
-
 // Some devices can be asked all the same.
-int write_plainly(int fd, bytes content) noexcept {
+int write_what_has_room(int fd, bytes content) noexcept {
   const iovec part = {const_cast<std::byte*>(content.data()),
                       std::min<std::size_t>(content.size(), transfer_max)};
   const int answer = system_call([&] { return ::pwritev2(fd, &part, 1, -1, RWF_NOWAIT); });
@@ -74,6 +73,40 @@ int write_plainly(int fd, bytes content) noexcept {
   termios mode;
   if (tcgetattr(fd, &mode) == 0) return write_to_terminal(fd, content, mode);
   return write_at_most(fd, content, PIPE_BUF);
+}
+
+void take_edge(int edges) noexcept {
+  epoll_event taken;
+  system_call([&] { return epoll_wait(edges, &taken, 1, 0); });
+}
+
+}  // namespace
+
+plain_write::~plain_write() {
+  if (edges_ >= 0) ::close(edges_);
+}
+
+// What comes after an edge is taken is another one: the attempt has to be later.
+int plain_write::attempt(int fd, bytes content) noexcept {
+  if (edges_ >= 0) take_edge(edges_);
+  const int answer = write_what_has_room(fd, content);
+  if (answer != -EAGAIN || edges_ >= 0 || !is_ready(fd, POLLOUT)) return answer;
+  if (const int error = watch_edges(fd)) return error;
+  take_edge(edges_);
+  return write_what_has_room(fd, content);
+}
+
+readiness plain_write::ready_when(int fd) const noexcept {
+  if (edges_ >= 0) return {edges_, POLLIN};
+  return {fd, POLLOUT};
+}
+
+// A negative errno, or 0.
+int plain_write::watch_edges(int fd) noexcept {
+  edges_ = epoll_create1(EPOLL_CLOEXEC);
+  if (edges_ < 0) return -errno;
+  epoll_event room = {EPOLLOUT | EPOLLET, {.fd = fd}};
+  return epoll_ctl(edges_, EPOLL_CTL_ADD, fd, &room) == 0 ? 0 : -errno;
 }
 
 }  // namespace gyre

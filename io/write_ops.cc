@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <climits>
 
-#include "gyre/io/plain_write.h"
 #include "gyre/io/system_call.h"
 
 namespace gyre::op {
@@ -73,7 +72,7 @@ void write::prepare(io_uring_sqe& sqe) noexcept {
 }
 // As `read::perform`. Of a pipe that is ready PIPE_BUF bytes are known to have room.
 int write::perform() noexcept {
-  if (is_plain()) return write_plainly(fd_, buffer_);
+  if (is_plain()) return plain_.attempt(fd_, buffer_);
   const iovec part = {const_cast<std::byte*>(buffer_.data()), clamp(buffer_.size())};
   const int answer = system_call([&] { return ::pwritev2(fd_, &part, 1, -1, RWF_NOWAIT); });
   if (answer != -EAGAIN && answer != -EOPNOTSUPP) return answer;
@@ -82,7 +81,7 @@ int write::perform() noexcept {
   return system_call([&] { return ::write(fd_, part.iov_base, most); });
 }
 readiness write::ready_when() const noexcept {
-  return {fd_, POLLOUT};
+  return plain_.ready_when(fd_);
 }
 
 constinit const operation_kind preadv2::kind("preadv2", "preadv2(2)", awaited_thing::device,

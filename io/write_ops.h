@@ -7,6 +7,7 @@
 #include <span>
 
 #include "gyre/io/descriptor.h"
+#include "gyre/io/plain_write.h"
 #include "gyre/runtime/operation.h"
 #include "gyre/runtime/result.h"
 
@@ -55,7 +56,8 @@ class [[nodiscard]] write_at final : public operation {
 /// least one byte, unless the buffer is empty. `broken_pipe` when nobody reads any more; SIGPIPE is
 /// not raised. What is not O_NONBLOCK does not keep the loop either, but where others write to it
 /// too and it is a pipe on an old kernel, or a terminal that can't be opened anew: a pty's master,
-/// without /proc, or another user's. An eventfd must be O_NONBLOCK.
+/// without /proc, or another user's. An eventfd must be O_NONBLOCK; a number that it has no room
+/// for waits until it has.
 class [[nodiscard]] write final : public operation {
  public:
   static const operation_kind kind;
@@ -82,6 +84,7 @@ class [[nodiscard]] write final : public operation {
 
   int fd_;
   std::span<const std::byte> buffer_;
+  plain_write plain_;
 };
 
 /// preadv2(2) (Linux 4.6): one call, into several buffers in turn; fewer bytes than they hold at

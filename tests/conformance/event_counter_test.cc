@@ -1,9 +1,14 @@
 #include "gyre/io/event_counter.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <thread>
 
+#include "gyre/io/write_ops.h"
+#include "gyre/runtime/backend.h"
+#include "gyre/runtime/loop.h"
 #include "gyre/runtime/scope.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
@@ -67,6 +72,70 @@ GYRE_TEST(event_counter, more_than_it_holds_is_not_added) {
   EXPECT_EQ((co_await counter.take()).value(), UINT64_MAX - 1);
 }
 
+/// One that holds so much that there is room for 1, but not for 2: to poll(2) it is writable.
+event_counter almost_full() {
+  event_counter counter = event_counter::create().value();
+  counter.post(UINT64_MAX - 2).value();
+  return counter;
+}
+
+constexpr std::array<std::uint64_t, 1> two = {2};
+
+GYRE_TEST(event_counter, a_write_that_has_no_room_waits_until_it_has) {
+  for (const bool kernel_has_it : {false, true}) {
+    event_counter counter = almost_full();
+    co_await with_scope([&](scope& children) -> task<> {
+      children.spawn([&]() -> task<> {
+        EXPECT_EQ((co_await op::write(counter.counter(), std::as_bytes(std::span(two)))).value(),
+                  sizeof two);
+      });
+      co_await yield();
+      if (kernel_has_it) (void)co_await sleep_for(2ms);
+      EXPECT_EQ((co_await counter.take()).value(), UINT64_MAX - 2);
+    });
+    EXPECT_EQ((co_await counter.take()).value(), 2U);
+  }
+}
+
+GYRE_TEST(event_counter, several_that_have_no_room_get_it_in_turn) {
+  event_counter counter = almost_full();
+  std::uint64_t taken = 0;
+  co_await with_scope([&](scope& children) -> task<> {
+    for (int i = 0; i < 3; ++i)
+      children.spawn([&]() -> task<> {
+        (co_await op::write(counter.counter(), std::as_bytes(std::span(two)))).value();
+      });
+    co_await yield();
+    taken = (co_await counter.take()).value();
+  });
+  taken += (co_await counter.take()).value();
+  EXPECT_EQ(taken, UINT64_MAX - 2 + 6);
+}
+
+// However long that is, a loop that waits has gone to sleep a few times.
+GYRE_TEST(event_counter, a_write_that_has_no_room_lets_the_thread_sleep) {
+  event_counter counter = almost_full();
+  const backend_counters& counters = loop::current().kernel().counters();
+  const std::uint64_t waits = counters.waits;
+  const auto written =
+      co_await with_timeout(op::write(counter.counter(), std::as_bytes(std::span(two))), 100ms);
+  EXPECT_EQ(written.error(), std::errc::timed_out);
+  EXPECT_LT(counters.waits - waits, 50U);
+  EXPECT_EQ((co_await counter.take()).value(), UINT64_MAX - 2);
+}
+
+GYRE_TEST(event_counter, closing_it_ends_a_write_that_has_no_room) {
+  event_counter counter = almost_full();
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      EXPECT_EQ((co_await op::write(counter.counter(), std::as_bytes(std::span(two)))).error(),
+                std::errc::operation_canceled);
+    });
+    (void)co_await sleep_for(1ms);
+    (co_await counter.close()).value();
+  });
+}
+
 GYRE_TEST(event_counter, closing_it_ends_a_wait) {
   event_counter counter = event_counter::create().value();
   co_await with_scope([&](scope& children) -> task<> {
@@ -85,6 +154,14 @@ GYRE_TEST_STOPPED_ANYWHERE(event_counter, a_stop_leaves_nothing) {
     children.spawn([&]() -> task<> { (void)co_await counter.take(); });
     co_await yield();
     counter.post().value();
+  });
+  event_counter full = almost_full();
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      (void)co_await op::write(full.counter(), std::as_bytes(std::span(two)));
+    });
+    co_await yield();
+    (void)co_await full.take();
   });
 }
 
