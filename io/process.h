@@ -47,7 +47,9 @@ class spawn_options {
   child_stream output = child_stream::inherited();
   child_stream error = child_stream::inherited();
   /// More descriptors: the number in the child, and what it is to be here. Others are closed by
-  /// their close-on-exec flags, which all of Gyre's have.
+  /// their close-on-exec flags, which all of Gyre's have. Any number below RLIMIT_NOFILE; else it
+  /// is `bad_file_descriptor`, and `too_many_files_open` where too few are left that the child is
+  /// not given: one is needed for each that it is.
   std::vector<std::pair<int, int>> redirections;
   /// `NAME=value` each; without it the child has this process's environment.
   std::optional<std::vector<std::string>> environment;

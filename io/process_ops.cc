@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdint>
 #include <new>
 
@@ -58,17 +57,42 @@ int reset_signals(spawn_lists& lists) noexcept {
                                   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-// An errno, or 0. What is given to the child is first moved above all numbers that it is given as,
-// so that no redirection overwrites the source of a later one; `moved` owns those.
-int redirect(const spawn_request& request, spawn_lists& lists, std::vector<descriptor>& moved) {
-  int above = 2;
-  for (const auto& [target, source] : request.redirections) above = std::max(above, target);
-  moved.reserve(request.redirections.size());
+/// What is given to a child, moved to numbers that nothing is given as, so that no redirection
+/// overwrites the source of a later one.
+class moved_sources {
+ public:
+  explicit moved_sources(const spawn_request& request) {
+    for (const auto& [target, source] : request.redirections) targets_.push_back(target);
+    std::ranges::sort(targets_);
+    moved_.reserve(targets_.size());
+  }
+
+  /// The new number, or a negative errno.
+  int move(int source) noexcept {
+    for (int least = first_free_;;) {
+      descriptor copy(fcntl(source, F_DUPFD_CLOEXEC, least));
+      // Numbers from there on are not to be had.
+      if (!copy.is_open()) return errno == EINVAL ? -EMFILE : -errno;
+      least = copy.number() + 1;
+      if (std::ranges::binary_search(targets_, copy.number())) continue;
+      first_free_ = least;
+      moved_.push_back(std::move(copy));
+      return moved_.back().number();
+    }
+  }
+
+ private:
+  std::vector<int> targets_;
+  std::vector<descriptor> moved_;
+  int first_free_ = STDERR_FILENO + 1;
+};
+
+// An errno, or 0.
+int redirect(const spawn_request& request, spawn_lists& lists, moved_sources& sources) noexcept {
   for (const auto& [target, source] : request.redirections) {
-    const int copy = fcntl(source, F_DUPFD_CLOEXEC, std::min(above, INT_MAX - 1) + 1);
-    if (copy < 0) return errno;
-    moved.emplace_back(copy);
-    if (const int error = posix_spawn_file_actions_adddup2(&lists.actions, copy, target))
+    const int moved = sources.move(source);
+    if (moved < 0) return -moved;
+    if (const int error = posix_spawn_file_actions_adddup2(&lists.actions, moved, target))
       return error;
   }
   if (request.directory.empty()) return 0;
@@ -78,9 +102,9 @@ int redirect(const spawn_request& request, spawn_lists& lists, std::vector<descr
 // Gives the number of the process, or a negative errno.
 int spawn_process(const spawn_request& request) {
   spawn_lists lists;
-  std::vector<descriptor> moved;
+  moved_sources sources(request);
   if (const int error = reset_signals(lists)) return -error;
-  if (const int error = redirect(request, lists, moved)) return -error;
+  if (const int error = redirect(request, lists, sources)) return -error;
   const std::vector<char*> arguments = pointers_to(request.arguments);
   const std::vector<char*> environment = pointers_to(request.environment);
   pid_t number = -1;

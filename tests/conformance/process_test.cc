@@ -20,6 +20,7 @@
 #include "gyre/runtime/task.h"
 #include "gyre/runtime/with_timeout.h"
 #include "gyre/tests/conformance/conformance.h"
+#include "gyre/tests/conformance/descriptor_limit.h"
 #include "gyre/tests/conformance/temporary_directory.h"
 
 namespace gyre::conformance {
@@ -105,6 +106,39 @@ GYRE_TEST(process, streams_can_be_exchanged_and_shared) {
   std::array<std::byte, 100> content;
   const std::size_t size = (co_await op::read_at(file, content, 0)).value();
   EXPECT_EQ(text_of(std::span(content).first(size)), "out\nerror\nfive\n");
+}
+
+/// What descriptors `first` and `second` of a child are.
+task<std::string> names_in_child(spawn_options options, int first, int second) {
+  const std::string place = "/proc/self/fd/";
+  options.output = child_stream::piped();
+  process child = co_await spawn_shell(
+      "readlink " + place + std::to_string(first) + " " + place + std::to_string(second),
+      std::move(options));
+  std::string names = co_await read_all(child.output);
+  (co_await child.wait()).value();
+  co_return names;
+}
+
+GYRE_TEST(process, its_descriptors_can_have_any_number_that_there_is) {
+  constexpr int last = 63;
+  const descriptor_limit limit(last + 1);
+  descriptor null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  descriptor zero(open("/dev/zero", O_RDWR | O_CLOEXEC));
+  spawn_options options;
+  options.redirections = {{last, null.number()}, {last - 1, zero.number()}};
+  EXPECT_EQ(co_await names_in_child(options, last, last - 1), "/dev/null\n/dev/zero\n");
+  options.redirections = {{null.number(), zero.number()}, {zero.number(), null.number()}};
+  EXPECT_EQ(co_await names_in_child(options, null.number(), zero.number()),
+            "/dev/zero\n/dev/null\n");
+  // So many that no number is left for what is to have theirs.
+  options.redirections.clear();
+  for (int each = 3; each <= last; ++each) options.redirections.emplace_back(each, null.number());
+  std::vector<std::string> arguments = {"true"};
+  EXPECT_EQ((co_await process::spawn(arguments, options)).error(), std::errc::too_many_files_open);
+  options.redirections = {{last + 1, null.number()}};
+  EXPECT_EQ((co_await process::spawn(arguments, options)).error(), std::errc::bad_file_descriptor);
+  expect_no_children();
 }
 
 // glibc keeps two signals of its own, 32 and 33, which a child ignores.
