@@ -1,7 +1,8 @@
 #include "gyre/examples/kv/resp_parser.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "gyre/examples/kv/text.h"
@@ -82,12 +83,12 @@ bool resp_parser::find_number(std::string_view message, std::string_view what,
   const bool ended = end != std::string_view::npos && end + 1 < rest.size();
   if (!ended && rest.size() < number_line_max) return false;
   const std::string_view text = rest.substr(1, ended ? end - 1 : std::string_view::npos);
-  const char* const last = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), last, number);
-  if (!ended || rest[end + 1] != '\n' || error != std::errc() || stop != last) {
+  const std::optional<std::int64_t> read = integer(text);
+  if (!ended || rest[end + 1] != '\n' || !read) {
     fail("invalid " + std::string(what) + " " + quoted(text) + ", expected a number and \\r\\n");
     return false;
   }
+  number = *read;
   at_ += end + 2;
   return true;
 }

@@ -20,8 +20,11 @@ inline std::string quoted(std::string_view bytes) {
   return shown + (bytes.size() > shown_max ? "...'" : "'");
 }
 
-/// The number that `text` is, with nothing before or behind it.
+/// The number that `text` is, with nothing before or behind it, in the only way in which it would
+/// be written: no zeros before it, and no sign but that of a negative number.
 inline std::optional<std::int64_t> integer(std::string_view text) noexcept {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.starts_with('0') && text != "0") return std::nullopt;
   std::int64_t number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);

@@ -114,6 +114,34 @@ TEST_P(kv_server, says_what_is_wrong_with_a_command_and_goes_on) {
   expect_good_end();
 }
 
+/// A client reads back what it has counted as the same text: so nothing is counted that would come
+/// back as another.
+TEST_P(kv_server, takes_for_a_number_only_what_it_would_write_itself) {
+  client one(port());
+  const std::string refused = "-ERR value is not an integer or out of range\r\n";
+  for (const std::string_view text : {"000", "05", "-0", "-05", "+5", " 5", "5 ", "", "-", "0x5",
+                                      "5.0", "9223372036854775808", "-9223372036854775809"}) {
+    const std::string number(text);
+    one.ask({"SET", "n", number});
+    EXPECT_EQ(one.ask({"INCR", "n"}), refused) << number;
+    EXPECT_EQ(one.ask({"DECR", "n"}), refused) << number;
+    EXPECT_EQ(one.ask({"INCRBY", "n", "1"}), refused) << number;
+    EXPECT_EQ(one.ask({"GET", "n"}), bulk(number));
+    EXPECT_EQ(one.ask({"INCRBY", "other", number}), refused) << number;
+    EXPECT_EQ(one.ask({"EXPIRE", "n", number}), refused) << number;
+    EXPECT_EQ(one.ask({"SET", "n", "v", "EX", number}), refused) << number;
+  }
+  for (const std::string_view text : {"0", "5", "-5", "10", "9223372036854775807"}) {
+    const std::string number(text);
+    one.ask({"SET", "n", number});
+    EXPECT_EQ(one.ask({"INCRBY", "n", "0"}), ":" + number + "\r\n");
+  }
+  one.ask({"SET", "n", "-9223372036854775808"});
+  EXPECT_EQ(one.ask({"INCR", "n"}), ":-9223372036854775807\r\n");
+  EXPECT_EQ(one.ask({"EXISTS", "other"}), ":0\r\n");
+  expect_good_end();
+}
+
 TEST_P(kv_server, answers_a_pipeline_in_its_order_whatever_shards_it_is_for) {
   client one(port());
   std::string sent;

@@ -101,6 +101,8 @@ TEST(resp_parser, says_what_came_and_what_was_expected) {
   expect_failure("*x\r\n", "invalid multibulk length 'x'");
   expect_failure("*\r\n", "invalid multibulk length ''");
   expect_failure("*1x\r\n", "invalid multibulk length '1x'");
+  expect_failure("*01\r\n", "invalid multibulk length '01'");
+  expect_failure("*1\r\n$-0\r\n", "invalid bulk length '-0'");
   expect_failure("*1\rx", "invalid multibulk length '1'");
   expect_failure("*99999999999999999999\r\n", "invalid multibulk length");
   expect_failure("*1" + std::string(40, '1'), "invalid multibulk length");
