@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "gyre/examples/kv/crc32c.h"
 #include "gyre/examples/kv/record_reader.h"
 #include "gyre/fs/replacement.h"
 #include "gyre/runtime/check.h"
@@ -18,6 +19,8 @@ namespace {
 
 // A group's memory is kept for the next one, unless it was an unusual one.
 constexpr std::size_t kept_capacity_max = 4 << 20;
+// How much is written again at a time.
+constexpr std::size_t piece_size = 256 << 10;
 
 [[noreturn]] void refuse(const std::string& name, const std::string& why) {
   throw std::runtime_error("the log \"" + name + "\" " + why);
@@ -90,14 +93,15 @@ gyre::task<> change_log::replay_all(const std::function<void(const record&)>& re
   if (!status) refuse(name_, "can't be looked at", status.error());
   size_ = status->size();
   record_reader reader(*file_, log_header::size, size_, header_.salt);
-  std::string uncertain;  // the bytes since what is known to have been on the disk
+  fingerprint uncertain;  // what follows the records that are known to have been on the disk
   for (;;) {
     const auto found = co_await reader.next();
     if (!found) refuse(name_, "can't be read", found.error());
     if (!*found) break;
     const record& each = reader.current();
-    if (each.kind == record_kind::mark && each.sequence >= last_) uncertain.clear();
-    if (sync_) uncertain.append(reader.raw());
+    if (each.kind == record_kind::mark && each.sequence >= last_)
+      uncertain = fingerprint(reader.offset());
+    if (sync_) uncertain.add(reader);
     if (each.kind == record_kind::mark) {
       last_ = std::max(last_, each.sequence);
       continue;
@@ -130,13 +134,38 @@ gyre::task<> change_log::settle_end(record_reader& reader) {
   }
 }
 
-/// The end of the log, as it was read, from where on it may be in the cache alone. To sync it is
-/// not enough: the kernel takes pages for clean once it has failed to write them, and says so to
-/// those only who had the file open then. From here on all counts as durable.
-gyre::task<> change_log::write_again(const std::string& bytes) {
-  if (!bytes.empty()) {
-    const auto wrote = co_await file_->write_at(bytes_of(bytes), size_ - bytes.size());
-    if (!wrote) refuse(name_, "can't be written again", wrote.error());
+/// The checksum of a record is in its head, and so stands for all of it.
+void change_log::fingerprint::add(const record_reader& reader) noexcept {
+  sum = crc32c(reader.raw().substr(0, record::head_size), sum);
+}
+
+/// The end of the log, from where on it may be in the cache alone. To sync it is not enough: the
+/// kernel takes pages for clean once it has failed to write them, and says so to those only who had
+/// the file open then. It may also have dropped such pages since they were replayed; so what is
+/// written must be what was read then. From here on all counts as durable.
+gyre::task<> change_log::write_again(const fingerprint& uncertain) {
+  if (sync_) {
+    record_reader reader(*file_, uncertain.begin, size_, header_.salt);
+    fingerprint read(uncertain.begin);
+    std::uint64_t written = uncertain.begin;
+    std::string piece;
+    for (bool more = true; more;) {
+      const auto found = co_await reader.next();
+      if (!found) refuse(name_, "can't be read again", found.error());
+      more = *found;
+      if (more) {
+        read.add(reader);
+        piece.append(reader.raw());
+        if (piece.size() < piece_size) continue;
+      }
+      const auto wrote = co_await file_->write_at(bytes_of(piece), written);
+      if (!wrote) refuse(name_, "can't be written again", wrote.error());
+      written += piece.size();
+      piece.clear();
+    }
+    if (written != size_ || read.sum != uncertain.sum)
+      refuse(name_, "has changed behind offset " + std::to_string(uncertain.begin) +
+                        " while it was opened: expected the same records again");
   }
   const auto synced = co_await file_->sync();
   if (!synced) refuse(name_, "can't be synced", synced.error());

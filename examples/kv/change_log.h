@@ -98,9 +98,20 @@ class change_log {
     gyre::event ended;
   };
 
+  /// Of the records from an offset on, to know them again.
+  class fingerprint {
+   public:
+    fingerprint() noexcept {}
+    explicit fingerprint(std::uint64_t begin) noexcept : begin(begin) {}
+    void add(const record_reader& reader) noexcept;
+
+    std::uint64_t begin = log_header::size;
+    std::uint32_t sum = 0;
+  };
+
   gyre::task<> replay_all(const std::function<void(const record&)>& replay);
   gyre::task<> settle_end(record_reader& reader);
-  gyre::task<> write_again(const std::string& bytes);
+  gyre::task<> write_again(const fingerprint& uncertain);
   group& begin_writing();
   gyre::task<> write(group& written);
   void ended(group& written) noexcept;

@@ -212,14 +212,15 @@ TEST(change_log, a_value_that_looks_like_records_is_none) {
   EXPECT_EQ(other.open(), changes({"1 a=1@0"}));
 }
 
+std::string refusal_without_writes(const log_file& log) {
+  return gyre::in_child([&] {
+    setenv("GYRE_BACKEND", "epoll", 1);  // a ring would not ask the filter
+    gyre::forbid({__NR_pwrite64}, EIO);
+    return log.refusal();
+  });
+}
+
 TEST(change_log, what_may_be_in_the_cache_alone_is_written_again_before_it_counts) {
-  const auto refusal_without_writes = [](const log_file& log) {
-    return gyre::in_child([&] {
-      setenv("GYRE_BACKEND", "epoll", 1);  // a ring would not ask the filter
-      gyre::forbid({__NR_pwrite64}, EIO);
-      return log.refusal();
-    });
-  };
   const log_file log;
   log.open(three_groups);
   EXPECT_EQ(refusal_without_writes(log),
@@ -229,6 +230,22 @@ TEST(change_log, what_may_be_in_the_cache_alone_is_written_again_before_it_count
   const log_file empty;
   empty.open();
   EXPECT_EQ(refusal_without_writes(empty), "it was opened");
+}
+
+TEST(change_log, all_that_nobody_has_synced_is_written_again_and_stays_as_it_is) {
+  const log_file log;
+  std::vector<std::vector<record>> groups;
+  const std::string value(100'000, 'v');
+  for (int i = 0; i < 20; ++i) groups.push_back({set("a", value), set(std::to_string(i), "")});
+  log.open(groups, false);
+  const std::string content = log.content();
+  EXPECT_NE(refusal_without_writes(log).find("can't be written again"), std::string::npos);
+  EXPECT_EQ(log.open().size(), 40U);
+  EXPECT_TRUE(log.content() == content);
+  // From here on it is like any other: what is durable is not written again.
+  log.open({{set("b", "1")}});
+  log.open({{set("b", "2")}});
+  EXPECT_EQ(log.open().size(), 42U);
 }
 
 TEST(change_log, says_that_a_file_is_none) {

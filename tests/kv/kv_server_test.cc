@@ -292,6 +292,27 @@ TEST_P(kv_server, a_log_does_not_outgrow_what_is_in_it) {
   expect_good_end();
 }
 
+TEST_P(kv_server, holds_a_log_in_memory_that_nobody_has_synced_no_more_than_any_other) {
+  kill_and_restart({"--no-sync", "--compact-min", "1073741824"});
+  const std::string value = http::pattern(1 << 20);
+  {
+    client one(port());
+    for (int i = 0; i < 96; ++i) ASSERT_EQ(one.ask({"SET", "key", value}), "+OK\r\n");
+  }
+  EXPECT_EQ(end(), "");
+  const auto memory_of_start = [&](std::vector<std::string> options) {
+    start(std::move(options));
+    client one(port());
+    EXPECT_EQ(one.ask({"DBSIZE"}), ":1\r\n");
+    const std::size_t peak = server->memory_peak();
+    EXPECT_EQ(end(), "");
+    return peak;
+  };
+  const std::size_t unsynced = memory_of_start({"--no-sync", "--compact-min", "1073741824"});
+  const std::size_t synced = memory_of_start({"--compact-min", "1073741824"});
+  EXPECT_LT(synced, unsynced + (32U << 20));
+}
+
 TEST_P(kv_server, a_write_that_fails_is_the_last_one_until_it_is_started_again) {
   server->send_signal(SIGTERM);
   server->wait();
