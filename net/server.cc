@@ -9,8 +9,8 @@ namespace gyre {
 /// The task of a connection. When it is destroyed the socket is closed.
 class server::connection final : public scope::child {
  public:
-  connection(server& all, task<void> work, scope& owner) noexcept
-      : scope::child(owner, std::move(work)), all_(all) {
+  connection(server& all, task<void> work, permit held, scope& owner) noexcept
+      : scope::child(owner, std::move(work)), all_(all), held_(std::move(held)) {
     ++all_.open_;
   }
 
@@ -18,15 +18,17 @@ class server::connection final : public scope::child {
   bool bears(const std::exception_ptr& failure) noexcept override { return all_.bears(failure); }
   void destroy() noexcept override {
     server& all = all_;
+    const permit held = std::move(held_);  // until the socket is closed
     remove(this);
     all.closed();
   }
 
   server& all_;
+  permit held_;
 };
 
-void server::spawn(task<void> work, scope& connections) {
-  connections.spawn(*new connection(*this, std::move(work), connections));
+void server::spawn(task<void> work, permit held, scope& connections) {
+  connections.spawn(*new connection(*this, std::move(work), std::move(held), connections));
 }
 
 void server::closed() noexcept {

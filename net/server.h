@@ -17,6 +17,7 @@
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/result.h"
 #include "gyre/runtime/scope.h"
+#include "gyre/runtime/semaphore.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/runtime/task.h"
 #include "gyre/runtime/when_any.h"
@@ -31,6 +32,11 @@ class server_options {
   /// Connections open at a time, at least 1. While there are so many, others wait in the kernel's
   /// queue (`listen_options::backlog`).
   std::size_t connections_max = std::numeric_limits<std::size_t>::max();
+  /// For a limit that several servers share, as those of a program's loops: each connection that
+  /// is served has one of these permits. Where there are none, one more is accepted, which waits
+  /// for a permit and is served by nobody until then; it is closed when the server ends before.
+  /// Must outlive the server.
+  cross_semaphore* permits = nullptr;
   /// How long connections may go on after `drain`.
   std::chrono::nanoseconds drain_time = std::chrono::seconds(5);
   /// How long nothing is accepted after an error of `accept` that passes: see `advise_accept`.
@@ -84,7 +90,8 @@ class server {
   /// `handler` is kept until all have ended, so that it may be a lambda with captures. Errors that
   /// concern one connection are passed over, those that pass are waited for: see `advise_accept`.
   ///
-  /// Once it ends, `listener` is closed first; connections that were accepted by then are served.
+  /// Once it ends, `listener` is closed first; connections that were accepted by then are served,
+  /// unless they still wait for a permit.
   /// Gives success when all of them have ended by themselves after `drain`. Otherwise the rest was
   /// asked to stop and awaited: `timed_out` after `drain_time`, `operation_canceled` by `stop` or
   /// because this task was asked to stop; and where the listener itself is no good, its error,
@@ -108,6 +115,7 @@ class server {
 
  private:
   class connection;
+  using permit = cross_semaphore::permits;
 
   template <class Listener, class Handler>
   task<> serve_until_drained(Listener& listener, Handler& handler, scope& connections,
@@ -115,8 +123,8 @@ class server {
   template <class Listener, class Handler>
   task<result<void>> accept_all(Listener& listener, Handler& handler, scope& connections);
   template <class Handler, class Socket>
-  void begin(Handler& handler, Socket&& socket, scope& connections);
-  void spawn(task<void> work, scope& connections);
+  void begin(Handler& handler, Socket&& socket, permit held, scope& connections);
+  void spawn(task<void> work, permit held, scope& connections);
   task<result<void>> end(scope& connections);
   void pause(std::error_code why) noexcept;
   bool bears(const std::exception_ptr& failure) noexcept;
@@ -168,7 +176,14 @@ task<result<void>> server::accept_all(Listener& listener, Handler& handler, scop
     }
     auto accepted = co_await listener.accept();
     if (accepted) {
-      begin(handler, *std::move(accepted), connections);
+      permit held = options_.permits ? options_.permits->try_acquire() : permit();
+      if (options_.permits && !held) {
+        ++counters_.pauses;
+        auto waited = co_await options_.permits->acquire();
+        if (!waited) co_return waited.error();
+        held = *std::move(waited);
+      }
+      begin(handler, *std::move(accepted), std::move(held), connections);
       continue;
     }
     const accept_advice advice = advise_accept(accepted.error());
@@ -181,11 +196,11 @@ task<result<void>> server::accept_all(Listener& listener, Handler& handler, scop
 }
 
 template <class Handler, class Socket>
-void server::begin(Handler& handler, Socket&& socket, scope& connections) {
+void server::begin(Handler& handler, Socket&& socket, permit held, scope& connections) {
   ++counters_.accepted;
   pausing_ = false;
   try {
-    spawn(handler(std::forward<Socket>(socket)), connections);
+    spawn(handler(std::forward<Socket>(socket)), std::move(held), connections);
   } catch (...) {
     const std::exception_ptr failure = std::current_exception();
     if (!bears(failure)) std::rethrow_exception(failure);

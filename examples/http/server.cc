@@ -29,12 +29,15 @@ void print_stats(const core& home) {
 
 }  // namespace
 
-server::server(const settings& settings) : settings_(settings), port_(settings.run.cores) {
+server::server(const settings& settings)
+    : settings_(settings),
+      connections_(settings.limits.connections_max),
+      port_(settings.run.cores) {
   if (!types_.load("/etc/mime.types")) types_ = mime_types();
   const unsigned count = settings.run.cores;
-  const gyre::server_options options =
-      serving::accept_options("http_server", (settings.limits.connections_max + count - 1) / count,
-                              settings.limits.drain_time);
+  gyre::server_options options = serving::accept_options(
+      "http_server", settings.limits.connections_max, settings.limits.drain_time);
+  options.permits = &connections_;
   for (unsigned number = 0; number < count; ++number)
     all_.push_back(std::make_unique<core>(*this, number, settings.limits, types_, options));
 }

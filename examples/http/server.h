@@ -8,6 +8,7 @@
 #include "gyre/examples/http/settings.h"
 #include "gyre/examples/serving/cores.h"
 #include "gyre/io/run.h"
+#include "gyre/runtime/semaphore.h"
 #include "gyre/runtime/task.h"
 
 namespace http {
@@ -33,6 +34,7 @@ class server {
 
   const settings& settings_;
   mime_types types_;
+  gyre::cross_semaphore connections_;  // that may be open on all cores together
   std::vector<std::unique_ptr<core>> all_;
   serving::shared_port port_;
   gyre::cores* cores_ = nullptr;  // written by the first core before it listens

@@ -37,13 +37,14 @@ void print_stats(const core& home) {
 
 server::server(const kv::settings& settings)
     : settings_(settings),
+      connections_(settings.limits.connections_max),
       port_(settings.run.cores),
       all_open_(settings.run.cores),
       all_finished_(settings.run.cores) {
   const unsigned count = settings.run.cores;
-  const gyre::server_options options =
-      serving::accept_options("kv_server", (settings.limits.connections_max + count - 1) / count,
-                              settings.limits.drain_time);
+  gyre::server_options options = serving::accept_options(
+      "kv_server", settings.limits.connections_max, settings.limits.drain_time);
+  options.permits = &connections_;
   for (unsigned number = 0; number < count; ++number)
     all_.push_back(std::make_unique<core>(*this, number, settings_, options));
 }

@@ -9,6 +9,7 @@
 #include "gyre/examples/kv/shards.h"
 #include "gyre/examples/serving/cores.h"
 #include "gyre/io/run.h"
+#include "gyre/runtime/semaphore.h"
 #include "gyre/runtime/task.h"
 
 namespace kv {
@@ -39,6 +40,7 @@ class server {
   static void drain(core& home) noexcept;
 
   const kv::settings& settings_;
+  gyre::cross_semaphore connections_;  // that may be open on all cores together
   std::vector<std::unique_ptr<core>> all_;
   kv::shards shards_;
   serving::shared_port port_;

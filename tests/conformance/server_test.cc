@@ -17,6 +17,7 @@
 #include "gyre/net/unix.h"
 #include "gyre/runtime/event.h"
 #include "gyre/runtime/scope.h"
+#include "gyre/runtime/semaphore.h"
 #include "gyre/runtime/sleep.h"
 #include "gyre/tests/conformance/conformance.h"
 #include "gyre/tests/conformance/descriptor_limit.h"
@@ -161,6 +162,55 @@ GYRE_TEST(server, has_no_more_connections_open_than_it_may) {
     tested.drain();
   });
   EXPECT_EQ(tested.counters().accepted, 3U);
+}
+
+task<> until_paused(const server& waiting) {
+  while (waiting.counters().pauses == 0) {
+    const auto turn = co_await sleep_for(0ns);
+    if (!turn) co_return;
+  }
+}
+
+task<> serve_well(server& tested, tcp_listener listener) {
+  const auto ended = co_await tested.serve(std::move(listener), echo);
+  EXPECT_TRUE(ended);
+}
+
+GYRE_TEST(server, shares_a_limit_with_others_whichever_of_them_the_clients_come_to) {
+  cross_semaphore permits(2);
+  server_options options;
+  options.permits = &permits;
+  std::array<server, 2> tested{server(options), server(options)};
+  std::array<endpoint, 2> locals;
+  co_await with_scope([&](scope& children) -> task<> {
+    for (std::size_t each = 0; each < 2; ++each) {
+      tcp_listener listener = listen_on_loopback();
+      locals.at(each) = listener.local().value();
+      children.spawn(serve_well(tested.at(each), std::move(listener)));
+    }
+    auto first = co_await connect_and_hear(locals[0]);
+    auto second = co_await connect_and_hear(locals[0]);
+    auto third = (co_await tcp_stream::connect(locals[1])).value();
+    (co_await third.write_all(bytes_of("3"))).value();
+    co_await until_paused(tested[1]);
+    EXPECT_EQ(tested[0].open(), 2U);
+    EXPECT_EQ(tested[1].open(), 0U);
+    (void)second.shutdown_write();
+    std::array<std::byte, 1> buffer;
+    require((co_await third.read_some(buffer)).value() == 1);
+    EXPECT_EQ(tested[0].open() + tested[1].open(), 2U);
+    // One that still waits at the end is closed, and no permit is lost.
+    auto fourth = (co_await tcp_stream::connect(locals[0])).value();
+    co_await until_paused(tested[0]);
+    tested[0].drain();
+    EXPECT_TRUE(co_await is_closed(fourth));
+    (void)first.shutdown_write();
+    (void)third.shutdown_write();
+    tested[1].drain();
+  });
+  EXPECT_EQ(tested[0].counters().accepted, 2U);
+  EXPECT_EQ(tested[1].counters().accepted, 1U);
+  EXPECT_EQ(permits.available(), 2U);
 }
 
 GYRE_TEST(server, pauses_while_no_descriptor_can_be_had_and_then_serves_all) {

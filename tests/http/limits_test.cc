@@ -124,5 +124,30 @@ TEST_P(limit_of_connections, lets_others_wait_until_one_is_closed) {
   EXPECT_EQ(waiting.receive().body, "Hello, World!");
 }
 
+class limit_of_connections_on_cores : public server_test,
+                                      public testing::WithParamInterface<const char*> {
+ protected:
+  limit_of_connections_on_cores()
+      : server_test({"--backend", GetParam(), "--cores", "2", "--connections-max", "8"}) {}
+};
+INSTANTIATE_TEST_SUITE_P(backend, limit_of_connections_on_cores, all_backends);
+
+TEST_P(limit_of_connections_on_cores, holds_for_all_of_them_together) {
+  const auto is_served = [](client& asking) {
+    asking.send(plaintext);
+    return asking.receive().status == 200;
+  };
+  std::vector<client> holding;
+  for (int i = 0; i < 8; ++i) {
+    holding.emplace_back(port());
+    ASSERT_TRUE(is_served(holding.back())) << i;
+  }
+  client waiting(port());
+  waiting.send(plaintext);
+  EXPECT_FALSE(waiting.hears_within(20ms));
+  holding.pop_back();
+  EXPECT_EQ(waiting.receive().body, "Hello, World!");
+}
+
 }  // namespace
 }  // namespace http

@@ -181,6 +181,22 @@ TEST_P(kv_server, takes_large_values_and_gives_more_than_it_holds_at_a_time) {
   expect_good_end();
 }
 
+TEST_P(kv_server, serves_as_many_clients_as_it_may_whichever_core_they_come_to) {
+  kill_and_restart({"--connections-max", "8"});
+  std::vector<client> all;
+  for (int i = 0; i < 8; ++i) {
+    all.emplace_back(port());
+    ASSERT_EQ(all.back().ask({"PING"}), "+PONG\r\n") << i;
+  }
+  client one_more(port());
+  one_more.send("PING\r\n");
+  const std::string info = all[0].ask({"INFO"});
+  EXPECT_NE(info.find("\r\nconnected_clients:8\r\n"), std::string::npos) << info;
+  all.pop_back();
+  EXPECT_EQ(one_more.receive(), "+PONG\r\n");
+  expect_good_end();
+}
+
 TEST_P(kv_server, keys_end_at_their_time_also_after_a_crash) {
   client before(port());
   before.ask({"SET", "short", "1", "PX", "40"});
