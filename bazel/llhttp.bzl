@@ -3,6 +3,9 @@
 Debian 12 has its C sources inside node-llhttp; newer releases have a library,
 libllhttp-dev. Either way the target is @llhttp//:llhttp and the header
 <llhttp.h>. It is looked for only when something that needs it is built.
+
+Newer ones are strict; the older one, unless it is told to be, skips what stands
+where some line ends should be, and so finds requests where a proxy sees none.
 """
 
 _FROM_SOURCES = """
@@ -13,6 +16,7 @@ cc_library(
     srcs = {srcs},
     hdrs = ["include/llhttp.h"],
     copts = ["-w"],
+    defines = ["LLHTTP_STRICT_MODE=1"],
     includes = ["include"],
     visibility = ["//visibility:public"],
 )

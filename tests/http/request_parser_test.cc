@@ -182,6 +182,9 @@ TEST(request_parser, refuses_what_is_malformed) {
            "POST / HTTP/1.1\r\n" + host +
                "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
            "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+           // What a proxy in front of us may see the end of elsewhere.
+           "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n",
+           "GET / HTTP/1.1\r\n" + host + "\rX",
        })
     EXPECT_EQ(status_of(text), status::bad_request) << text;
 }
