@@ -32,6 +32,9 @@ class request_parser::callbacks {
         return extend(parser, of(parser).name_, at, size);
       };
       settings.on_header_value = [](llhttp_t* parser, const char* at, std::size_t size) {
+        // An empty one is told of behind the end of its line.
+        if (size > 0 && of(parser).begins_on_next_line(at))
+          return of(parser).fail(status::bad_request);
         return extend(parser, of(parser).value_, at, size);
       };
       settings.on_header_field_complete = [](llhttp_t* parser) {
@@ -46,6 +49,8 @@ class request_parser::callbacks {
       };
       settings.on_message_complete = [](llhttp_t* parser) -> int {
         of(parser).message_complete_ = true;
+        // Where trailers ask for the end, llhttp takes nothing more.
+        of(parser).keep_alive_ &= llhttp_should_keep_alive(parser) != 0;
         return HPE_PAUSED;
       };
       return settings;
@@ -138,6 +143,14 @@ bool request_parser::extend(extent& span, const char* at, std::size_t size) noex
   return true;
 }
 
+/// Whether the value that begins at `at` is not in the line of its name: the same, where nothing
+/// of it came before.
+bool request_parser::begins_on_next_line(const char* at) const noexcept {
+  if (head_size_ > 0 || value_.size > 0) return false;
+  const char* const name_end = message_ + name_.begin + name_.size;
+  return std::find(name_end, at, '\n') != at;
+}
+
 request_parser::field request_parser::field_named(std::string_view name) noexcept {
   static constexpr std::pair<std::string_view, field> known[] = {
       {"expect", expect},
@@ -182,6 +195,8 @@ int request_parser::head_complete() noexcept {
   const unsigned version = parser_.http_major * 10U + parser_.http_minor;
   if (version != 10 && version != 11) return fail(status::version_not_supported);
   if (version == 11 && hosts_ != 1) return fail(status::bad_request);
+  // Its framing counts as faulty: whoever speaks HTTP/1.0 may not know of chunks (RFC 9112, 6.1).
+  if (version == 10 && (parser_.flags & F_TRANSFER_ENCODING) != 0) return fail(status::bad_request);
   if (target_.size > limits_.target_max) return fail(status::uri_too_long);
   if (parser_.content_length > limits_.body_max) return fail(status::content_too_large);
   // We switch to no other protocol, so that what follows is HTTP all the same.

@@ -65,6 +65,7 @@ class request_parser {
 
   static field field_named(std::string_view name) noexcept;
   bool extend(extent& span, const char* at, std::size_t size) noexcept;
+  bool begins_on_next_line(const char* at) const noexcept;
   std::string_view text(extent span) const noexcept { return {message_ + span.begin, span.size}; }
   int fail(http::status status) noexcept;
   int field_complete() noexcept;

@@ -100,6 +100,17 @@ TEST_P(protocol, drops_bodies_and_goes_on) {
   EXPECT_EQ(connection.receive().body, "Hello, World!");
 }
 
+TEST_P(protocol, closes_where_the_fields_behind_a_body_say_so) {
+  client connection(port());
+  connection.send(
+      "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+      "Connection: close\r\n\r\n");
+  const answer last = connection.receive();
+  EXPECT_EQ(last.status, 405);
+  EXPECT_EQ(last.field("connection"), "close");
+  EXPECT_TRUE(connection.is_closed());
+}
+
 TEST_P(protocol, asks_for_a_body_that_is_offered) {
   client connection(port());
   connection.send(

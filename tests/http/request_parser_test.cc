@@ -145,6 +145,10 @@ TEST(request_parser, knows_how_long_a_connection_lasts) {
   EXPECT_FALSE(keeps("GET / HTTP/1.0\r\n\r\n"));
   EXPECT_TRUE(keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
   EXPECT_TRUE(keeps("GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"));
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n";
+  EXPECT_TRUE(keeps(chunked + "\r\n0\r\nName: value\r\n\r\n"));
+  EXPECT_FALSE(keeps(chunked + "\r\n0\r\nConnection: close\r\n\r\n"));
+  EXPECT_FALSE(keeps(chunked + "Connection: close\r\n\r\n0\r\nConnection: keep-alive\r\n\r\n"));
 }
 
 TEST(request_parser, wants_one_host) {
@@ -185,6 +189,9 @@ TEST(request_parser, refuses_what_is_malformed) {
            // What a proxy in front of us may see the end of elsewhere.
            "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n",
            "GET / HTTP/1.1\r\n" + host + "\rX",
+           "POST / HTTP/1.1\r\n" + host + "Content-Length:\r\n 3\r\n\r\nabc",
+           "GET / HTTP/1.1\r\n" + host + "Folded: \r\n\tb\r\n\r\n",
+           std::string("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
        })
     EXPECT_EQ(status_of(text), status::bad_request) << text;
 }
