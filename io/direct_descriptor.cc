@@ -132,6 +132,7 @@ int direct_descriptor::adopt(int fd) noexcept {
   if (fd < 0) return fd;
   check(number_.users_.number < 0, opened_twice);
   number_.users_.number = fd;
+  number_.unlearn();  // what an operation has found out while there was none
   return 0;
 }
 

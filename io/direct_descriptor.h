@@ -29,6 +29,15 @@ void name_in_table(io_uring_sqe& sqe) noexcept;
 constexpr operation_kind in_table(const operation_kind& kind) noexcept {
   return {kind.name, kind.call, kind.waits_for, ring_policy::submit, kind.opcode, kind.since};
 }
+/// The kind of an operation on an ordinary descriptor of which it is not known yet whether it will
+/// have positions.
+template <class Operation>
+constexpr const operation_kind& of_any_descriptor() noexcept {
+  if constexpr (requires { Operation::unpositioned_kind; })
+    return Operation::unpositioned_kind;
+  else
+    return Operation::kind;
+}
 
 /// openat2(2) into a direct descriptor.
 class [[nodiscard]] direct_openat2 final : public operation {
@@ -131,7 +140,10 @@ class direct_descriptor {
   /// `bad_file_descriptor` where it is not open.
   op::direct_close close() noexcept { return op::direct_close(*this); }
 
-  /// As the operations of these names on files and sockets.
+  /// As the operations of these names on files and sockets. What has no positions, as a FIFO, is
+  /// `invalid_seek` to `read_at` where it is an ordinary descriptor. A ring takes no notice of
+  /// positions, and can't be asked what lies in its table: from there `read_at` reads it until the
+  /// buffer is full, or until a stop. It is for files.
   op::on_direct<op::read_at, std::span<std::byte>, std::uint64_t> read_at(
       std::span<std::byte> buffer, std::uint64_t offset) noexcept;
   op::on_direct<op::recv, std::span<std::byte>> recv(std::span<std::byte> buffer) noexcept;
@@ -173,7 +185,8 @@ template <class Operation, class... Arguments>
 class [[nodiscard]] on_direct final : public operation {
  public:
   on_direct(direct_descriptor& slot, Arguments... arguments) noexcept
-      : operation(slot.in_table() ? kind_in_table : Operation::kind, &slot.users(), whole),
+      : operation(slot.in_table() ? kind_in_table : of_any_descriptor<Operation>(), &slot.users(),
+                  whole),
         slot_(slot),
         arguments_(arguments...) {}
   auto await_resume() noexcept {

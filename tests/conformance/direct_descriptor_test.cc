@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -13,6 +15,7 @@
 #include <system_error>
 #include <vector>
 
+#include "gyre/io/file_ops.h"
 #include "gyre/net/tcp.h"
 #include "gyre/runtime/link.h"
 #include "gyre/runtime/scope.h"
@@ -184,6 +187,63 @@ GYRE_TEST(direct_descriptors, more_than_the_table_holds_work_as_well) {
     require(opened && got && text_of(buffer) == "2345");
   }
   EXPECT_FALSE(slots.back()->in_table());
+}
+
+/// All places of a ring's table, so that none is left for others.
+std::vector<std::unique_ptr<direct_descriptor>> take_table() {
+  std::vector<std::unique_ptr<direct_descriptor>> places;
+  do places.push_back(std::make_unique<direct_descriptor>());
+  while (places.back()->in_table());
+  return places;
+}
+
+GYRE_TEST(direct_descriptors, a_fifo_that_is_no_part_of_a_table_is_not_read_at_a_position) {
+  const temporary_directory place;
+  place.write("file", bytes_of("0123456789"));
+  descriptor here(AT_FDCWD);
+  const std::string file = place.path_of("file");
+  const std::string fifo = place.path_of("fifo");
+  require(mkfifo(fifo.c_str(), 0600) == 0);
+  descriptor ends(::open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+  require(::write(ends.number(), "unread", 6) == 6);
+  const auto places = take_table();
+  direct_descriptor& slot = *places.back();
+  std::array<std::byte, 4> buffer;
+  for (int i = 0; i < 2; ++i) {
+    auto [opened, got, closed] = co_await hard_link(slot.open(here, file.c_str(), O_RDONLY),
+                                                    slot.read_at(buffer, 3), slot.close());
+    EXPECT_EQ(got.value(), 4U);
+    EXPECT_EQ((co_await slot.read_at(buffer, 0)).error(), std::errc::bad_file_descriptor);
+    EXPECT_TRUE(co_await slot.open(here, fifo.c_str(), O_RDONLY));
+    EXPECT_EQ((co_await slot.read_at(buffer, 0)).error(), std::errc::invalid_seek);
+    EXPECT_TRUE(co_await slot.close());
+  }
+  std::array<std::byte, 8> left;
+  EXPECT_EQ((co_await op::read(ends, left)).value(), 6U);
+}
+
+GYRE_TEST(direct_descriptors, nothing_of_a_fifo_is_lost) {
+  const temporary_directory place;
+  descriptor here(AT_FDCWD);
+  const std::string fifo = place.path_of("fifo");
+  require(mkfifo(fifo.c_str(), 0600) == 0);
+  descriptor ends(::open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+  require(::write(ends.number(), "unread", 6) == 6);
+  std::array<std::byte, 8> buffer;
+  direct_descriptor slot;
+  EXPECT_TRUE(co_await slot.open(here, fifo.c_str(), O_RDONLY));
+  std::string text;
+  co_await with_scope([&](scope& children) -> task<> {
+    children.spawn([&]() -> task<> {
+      const auto got = co_await slot.read_at(buffer, 0);
+      if (got) text = text_of(std::span(buffer).first(*got));
+    });
+    (void)co_await sleep_for(1ms);
+    children.request_stop();
+  });
+  if (text.empty())
+    text = text_of(std::span(buffer).first((co_await op::read(ends, buffer)).value()));
+  EXPECT_EQ(text, "unread");
 }
 
 GYRE_TEST_STOPPED_ANYWHERE(direct_descriptors, a_link_that_is_stopped_leaves_no_file_open) {
