@@ -32,7 +32,11 @@ gyre::result<names> read_names(gyre::descriptor& directory, std::size_t names_ma
     return gyre::errno_error(ENOMEM);
   }
   names found;
-  for (std::size_t count = 0; const dirent* entry = readdir(stream.get()); ++count) {
+  for (std::size_t count = 0;; ++count) {
+    errno = 0;  // at the end it stays so
+    const dirent* const entry = readdir(stream.get());
+    if (!entry && errno != 0) return gyre::errno_error(errno);
+    if (!entry) break;
     if (count == names_max) {
       found.complete = false;
       break;

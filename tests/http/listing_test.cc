@@ -1,11 +1,14 @@
 #include "gyre/examples/http/listing.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
 #include <string>
 
 #include <gtest/gtest.h>
 #include "gyre/tests/http/server_process.h"
+#include "gyre/tests/io/sandbox.h"
 
 namespace http {
 namespace {
@@ -53,6 +56,18 @@ TEST(listing, is_bounded) {
 TEST(listing, says_when_there_is_no_directory) {
   gyre::descriptor none;
   EXPECT_FALSE(list_directory(none, "."));
+}
+
+TEST(listing, is_not_made_of_what_could_be_read_where_the_rest_could_not) {
+  const temporary_directory directory;
+  directory.write("a", "");
+  const std::string told = gyre::in_child([&] {
+    gyre::descriptor opened(open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    gyre::forbid({__NR_getdents64}, EIO);
+    const auto page = list_directory(opened, ".");
+    return page ? *page : page.error().message();
+  });
+  EXPECT_EQ(told, "Input/output error");
 }
 
 }  // namespace
