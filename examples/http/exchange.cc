@@ -4,9 +4,9 @@
 #include "gyre/examples/http/metrics.h"
 #include "gyre/examples/http/request_target.h"
 #include "gyre/examples/http/server.h"
+#include "gyre/examples/http/steady_write.h"
 #include "gyre/io/dump_tasks_on.h"
 #include "gyre/runtime/with_class.h"
-#include "gyre/runtime/with_timeout.h"
 
 namespace http {
 namespace {
@@ -55,14 +55,19 @@ bool exchange::answer_at_once(const request& request) {
 }
 
 gyre::task<gyre::result<void>> exchange::flush() {
-  const std::size_t size = out_.size();
-  if (size == 0) co_return gyre::result<void>();
-  const auto written =
-      co_await gyre::with_timeout(stream_.write_all(out_.bytes()), home_.limits.write_time);
-  out_.clear();
-  if (!written) co_return written;
-  home_.counters.sent_bytes += size;
-  co_return written;
+  gyre::result<void> flushed;
+  for (auto rest = out_.bytes(); !rest.empty();) {
+    const auto write = [&] { return stream_.write_some(rest); };
+    const auto written = co_await write_steadily(stream_, write, home_.limits.write_time);
+    if (!written) {
+      flushed = written.error();
+      break;
+    }
+    rest = rest.subspan(*written);
+    home_.counters.sent_bytes += *written;
+  }
+  if (!out_.empty()) out_.clear();
+  co_return flushed;
 }
 
 gyre::task<gyre::result<void>> exchange::make_room(std::size_t count) {

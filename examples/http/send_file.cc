@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "gyre/examples/http/steady_write.h"
 #include "gyre/io/splice_ops.h"
-#include "gyre/runtime/with_timeout.h"
 
 namespace http {
 namespace {
@@ -12,8 +12,10 @@ namespace {
 gyre::task<gyre::result<void>> empty_pipe(file_transfer& through, gyre::pipe& pipe,
                                           gyre::tcp_stream& to, std::uint64_t size, bool more) {
   while (size > 0) {
-    const auto sent = co_await gyre::with_timeout(
-        gyre::op::splice_to_socket(pipe.read_end, to.socket(), size, more), through.write_time);
+    const auto splice = [&] {
+      return gyre::op::splice_to_socket(pipe.read_end, to.socket(), size, more);
+    };
+    const auto sent = co_await write_steadily(to, splice, through.write_time);
     if (!sent) co_return sent.error();
     if (*sent == 0) co_return std::errc::io_error;
     size -= *sent;
@@ -49,11 +51,15 @@ gyre::task<gyre::result<void>> copy_file(file_transfer& through, gyre::tcp_strea
     const auto got = co_await from.read_at(piece, part.first);
     if (!got) co_return got.error();
     if (*got == 0) co_return std::errc::io_error;
-    auto sent = co_await gyre::with_timeout(to.write_all(piece.first(*got)), through.write_time);
-    if (!sent) co_return sent;
+    for (auto rest = piece.first(*got); !rest.empty();) {
+      const auto write = [&] { return to.write_some(rest); };
+      const auto sent = co_await write_steadily(to, write, through.write_time);
+      if (!sent) co_return sent.error();
+      rest = rest.subspan(*sent);
+      through.counters.sent_bytes += *sent;
+    }
     part.first += *got;
     part.size -= *got;
-    through.counters.sent_bytes += *got;
   }
   co_return gyre::result<void>();
 }

@@ -96,6 +96,27 @@ TEST_P(limits_of_time, a_client_that_reads_slowly_gets_all) {
   EXPECT_TRUE(received == content);
 }
 
+/// Reads what comes, so slowly for some time that megabytes wait in the kernel.
+bool reads_steadily(client& connection, const server_process& server, std::size_t size) {
+  std::size_t received = 0;
+  const auto start = std::chrono::steady_clock::now();
+  const bool whole = connection.receive_streaming([&](std::string_view bytes) {
+    received += bytes.size();
+    for (int i = 0; i < 3 && std::chrono::steady_clock::now() - start < 2s; ++i)
+      server.metric("http_connections_open");
+  });
+  return whole && received == size;
+}
+
+TEST_P(limits_of_time, a_client_for_whom_the_kernel_holds_much_gets_all) {
+  constexpr std::size_t size = 24 << 20;
+  root.write("spliced", pattern(size));
+  client connection(port(), 4096);
+  connection.send("GET /spliced HTTP/1.1\r\nHost: test\r\n\r\n");
+  EXPECT_TRUE(reads_steadily(connection, server, size));
+  EXPECT_EQ(server.metric("http_write_timeouts_total"), 0U);
+}
+
 class limit_of_connections : public server_test, public testing::WithParamInterface<const char*> {
  protected:
   limit_of_connections() : server_test({"--backend", GetParam(), "--connections-max", "3"}) {}
