@@ -188,7 +188,8 @@ task<> expect_to_let_others_run(Use use) {
 // Other threads may see to it that there is always something.
 GYRE_TEST(between_loops, what_is_always_there_lets_others_run) {
   cross_channel<int> values(1000);
-  co_await expect_to_let_others_run([&] { return values.send(1); });
+  const int one = 1;  // copied: a wait refers to what it moves from
+  co_await expect_to_let_others_run([&] { return values.send(one); });
   co_await expect_to_let_others_run([&] { return values.receive(); });
   cross_semaphore permits(1);
   co_await expect_to_let_others_run([&] { return permits.acquire(); });

@@ -236,7 +236,9 @@ TEST(change_log, all_that_nobody_has_synced_is_written_again_and_stays_as_it_is)
   const log_file log;
   std::vector<std::vector<record>> groups;
   const std::string value(100'000, 'v');
-  for (int i = 0; i < 20; ++i) groups.push_back({set("a", value), set(std::to_string(i), "")});
+  std::vector<std::string> keys;
+  for (int i = 0; i < 20; ++i) keys.push_back(std::to_string(i));
+  for (const std::string& key : keys) groups.push_back({set("a", value), set(key, "")});
   log.open(groups, false);
   const std::string content = log.content();
   EXPECT_NE(refusal_without_writes(log).find("can't be written again"), std::string::npos);
