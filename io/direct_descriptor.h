@@ -143,7 +143,7 @@ class direct_descriptor {
   /// As the operations of these names on files and sockets. What has no positions, as a FIFO, is
   /// `invalid_seek` to `read_at` where it is an ordinary descriptor. A ring takes no notice of
   /// positions, and can't be asked what lies in its table: from there `read_at` reads it until the
-  /// buffer is full, or until a stop. It is for files.
+  /// buffer is full; what it has read when it is stopped before is lost. It is for files.
   op::on_direct<op::read_at, std::span<std::byte>, std::uint64_t> read_at(
       std::span<std::byte> buffer, std::uint64_t offset) noexcept;
   op::on_direct<op::recv, std::span<std::byte>> recv(std::span<std::byte> buffer) noexcept;

@@ -95,10 +95,8 @@ bool read_at::advance_by(int count) noexcept {
   done_ += static_cast<std::size_t>(count);
   return done_ < buffer_.size();
 }
-// A FIFO in a ring's table is read although it has no positions; what came must not be lost.
 result<std::size_t> read_at::await_resume() noexcept {
   const int answer = outcome();
-  if (answer == -ECANCELED && done_ > 0) return done_;
   if (answer < 0) return errno_error(-answer);
   return done_;
 }

@@ -57,7 +57,8 @@ class [[nodiscard]] write_at final : public operation {
 /// not raised. What is not O_NONBLOCK does not keep the loop either, but where others write to it
 /// too and it is a pipe on an old kernel, or a terminal that can't be opened anew: a pty's master,
 /// without /proc, or another user's. An eventfd must be O_NONBLOCK; a number that it has no room
-/// for waits until it has.
+/// for waits until it has, for which it takes a descriptor (`too_many_files_open`), and writes to
+/// it may be served one after the other.
 class [[nodiscard]] write final : public operation {
  public:
   static const operation_kind kind;

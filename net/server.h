@@ -53,7 +53,7 @@ class server_counters {
  public:
   server_counters() noexcept {}
 
-  std::uint64_t accepted = 0;  ///< connections
+  std::uint64_t accepted = 0;  ///< connections that were or are served
   std::uint64_t pauses = 0;    ///< times that accepting waited for something other than a client
 };
 

@@ -222,30 +222,6 @@ GYRE_TEST(direct_descriptors, a_fifo_that_is_no_part_of_a_table_is_not_read_at_a
   EXPECT_EQ((co_await op::read(ends, left)).value(), 6U);
 }
 
-GYRE_TEST(direct_descriptors, nothing_of_a_fifo_is_lost) {
-  const temporary_directory place;
-  descriptor here(AT_FDCWD);
-  const std::string fifo = place.path_of("fifo");
-  require(mkfifo(fifo.c_str(), 0600) == 0);
-  descriptor ends(::open(fifo.c_str(), O_RDWR | O_CLOEXEC));
-  require(::write(ends.number(), "unread", 6) == 6);
-  std::array<std::byte, 8> buffer;
-  direct_descriptor slot;
-  EXPECT_TRUE(co_await slot.open(here, fifo.c_str(), O_RDONLY));
-  std::string text;
-  co_await with_scope([&](scope& children) -> task<> {
-    children.spawn([&]() -> task<> {
-      const auto got = co_await slot.read_at(buffer, 0);
-      if (got) text = text_of(std::span(buffer).first(*got));
-    });
-    (void)co_await sleep_for(1ms);
-    children.request_stop();
-  });
-  if (text.empty())
-    text = text_of(std::span(buffer).first((co_await op::read(ends, buffer)).value()));
-  EXPECT_EQ(text, "unread");
-}
-
 GYRE_TEST_STOPPED_ANYWHERE(direct_descriptors, a_link_that_is_stopped_leaves_no_file_open) {
   const temporary_directory place;
   place.write("file", bytes_of("0123456789"));
