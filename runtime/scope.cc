@@ -68,8 +68,9 @@ void scope::visit_tasks(chain_visitor& visitor) const {
 void scope::ended(child& child) noexcept {
   *child.link_ = child.next_;
   if (child.next_) child.next_->link_ = child.link_;
-  if (const std::exception_ptr* failure = child.failure()) [[unlikely]]
-    if (!child.bears(*failure)) fail(*failure);
+  const std::exception_ptr* const failure = child.failure();
+  if (failure && !child.bears(*failure)) [[unlikely]]
+    fail(*failure);
   home_->retire(child);
 }
 

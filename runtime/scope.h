@@ -49,7 +49,7 @@ class scope {
 
   /// What a scope keeps of one of its tasks: for who has to know when that has ended.
   class child;
-  /// Spawns the task of such a record, which has to delete itself in `destroy`.
+  /// Spawns the task of such a record.
   void spawn(child& record) noexcept;
 
   /// Asks all tasks of the scope to finish early. Idempotent.
@@ -67,7 +67,7 @@ class scope {
   explicit scope(loop& home) noexcept : home_(&home) {}
   ~scope();
 
-  /// Called when the last task has ended.
+  /// Called when the last task has ended and been destroyed.
   virtual void emptied() noexcept = 0;
 
   /// Asks all to stop, and keeps `failure` where it is the first.

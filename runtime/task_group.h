@@ -60,6 +60,7 @@ class task_group {
   /// T is void); nullopt when none is left. Throws what the task threw; the others go on. For one
   /// task at a time.
   ///
+  /// For the group's body, and those that it awaits: once that has returned this gives nullopt.
   /// A stop of the whole group doesn't end it: its tasks end soon, and what they return is given.
   /// A deadline, or a stop that doesn't reach the group, ends it with nullopt; `empty` tells.
   next_wait next() noexcept { return next_wait(*this); }
@@ -146,7 +147,7 @@ class [[nodiscard]] task_group<T>::next_wait final : private suspension {
 
   bool await_ready() const noexcept {
     check(!group_.next_wait_, "next() of a task_group was awaited by two tasks at once");
-    return group_.ended_ || group_.empty();
+    return group_.ended_ || group_.closed_ || group_.empty();
   }
   template <gyre_promise Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiting,
@@ -218,8 +219,10 @@ template <class T>
 void task_group<T>::ended(child& ended, const std::exception_ptr* failure) noexcept {
   *ended.link = ended.next;
   if (ended.next) ended.next->link = ended.link;
-  if (closed_ && failure) keep(*failure);
-  if (closed_ && !next_wait_) return home_->retire(ended);
+  if (closed_) {
+    if (failure) keep(*failure);
+    return home_->retire(ended);
+  }
   ended.next = nullptr;
   *last_ended_ = &ended;
   last_ended_ = &ended.next;
@@ -234,6 +237,7 @@ bool task_group<T>::close() noexcept {
     remove(each);
   }
   closed_ = true;
+  if (next_wait_) next_wait_->ended();
   return empty();
 }
 
@@ -257,7 +261,8 @@ std::optional<detail::value_or_nothing<T>> task_group<T>::take() {
 template <class T, class Function>
 class [[nodiscard]] task_group_awaiter final : private task_wait, private task_group<T> {
   using body_task = std::invoke_result_t<Function&, task_group<T>&>;
-  using body_child = detail::child_task<typename body_task::value_type, task_group_awaiter>;
+  using value = typename body_task::value_type;
+  using body_child = detail::child_task<void, task_group_awaiter>;
 
  public:
   explicit task_group_awaiter(Function function)
@@ -268,7 +273,7 @@ class [[nodiscard]] task_group_awaiter final : private task_wait, private task_g
   void await_suspend(std::coroutine_handle<Promise> awaiting,
                      await_location at = await_location::current()) {
     try {
-      body_.emplace(function_(static_cast<task_group<T>&>(*this)));
+      body_.emplace(await_body(function_(static_cast<task_group<T>&>(*this)), value_));
     } catch (...) {
       // It is no coroutine, and may have spawned before.
       if (this->empty()) throw;
@@ -286,11 +291,20 @@ class [[nodiscard]] task_group_awaiter final : private task_wait, private task_g
     end_wait();
     if (body_ && body_->failure()) body_->take();
     this->rethrow_failure();
-    if constexpr (!std::is_void_v<typename body_task::value_type>) return body_->take();
+    if constexpr (!std::is_void_v<value>) return *std::move(value_);
   }
 
  private:
   friend body_child;
+  using kept_value = std::optional<detail::value_or_nothing<value>>;
+
+  // The body's frame is gone when it has been awaited; what it keeps may spawn.
+  static task<void> await_body(body_task body, kept_value& kept) {
+    if constexpr (std::is_void_v<value>)
+      co_await std::move(body);
+    else
+      kept.emplace(co_await std::move(body));
+  }
 
   void ended(body_child&, const std::exception_ptr* failure) noexcept {
     if (failure) task_group<T>::request_stop();
@@ -309,6 +323,7 @@ class [[nodiscard]] task_group_awaiter final : private task_wait, private task_g
 
   Function function_;
   std::optional<body_child> body_;
+  [[no_unique_address]] kept_value value_;
 };
 
 /// Opens a task group, runs `body(group)` in it, and goes on when the body and all that it spawned

@@ -231,6 +231,27 @@ TEST(task_group, takes_tasks_from_what_is_destroyed_with_its_last_one) {
       EXPECT_EQ(group.size(), 1U);
     });
     EXPECT_EQ(made, 2);
+    const auto body = [](successor) -> task<int> { co_return 10; };
+    const auto begin = [&](task_group<int>& group) { return body(successor(group, made)); };
+    EXPECT_EQ(co_await with_task_group<int>(begin), 10);
+    EXPECT_EQ(made, 3);
+  }));
+}
+
+TEST(task_group, gives_no_results_to_its_own_tasks_once_its_body_has_returned) {
+  fake_world world;
+  world.run(invoke([&]() -> task<> {
+    co_await with_task_group<int>([&](task_group<int>& group) -> task<> {
+      group.spawn([&]() -> task<int> {
+        EXPECT_EQ(co_await group.next(), 1);
+        EXPECT_FALSE(co_await group.next());
+        EXPECT_FALSE(co_await group.next());
+        co_return 0;
+      });
+      group.spawn(give_after(1s, 1));
+      group.spawn(give_after(3s, 3));
+      (void)co_await sleep_for(2s);
+    });
   }));
 }
 
