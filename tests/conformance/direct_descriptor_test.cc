@@ -212,11 +212,12 @@ GYRE_TEST(direct_descriptors, a_fifo_that_is_no_part_of_a_table_is_not_read_at_a
   for (int i = 0; i < 2; ++i) {
     auto [opened, got, closed] = co_await hard_link(slot.open(here, file.c_str(), O_RDONLY),
                                                     slot.read_at(buffer, 3), slot.close());
+    require(opened && closed);
     EXPECT_EQ(got.value(), 4U);
     EXPECT_EQ((co_await slot.read_at(buffer, 0)).error(), std::errc::bad_file_descriptor);
-    EXPECT_TRUE(co_await slot.open(here, fifo.c_str(), O_RDONLY));
+    (co_await slot.open(here, fifo.c_str(), O_RDONLY)).value();
     EXPECT_EQ((co_await slot.read_at(buffer, 0)).error(), std::errc::invalid_seek);
-    EXPECT_TRUE(co_await slot.close());
+    (co_await slot.close()).value();
   }
   std::array<std::byte, 8> left;
   EXPECT_EQ((co_await op::read(ends, left)).value(), 6U);
