@@ -66,12 +66,14 @@ class [[nodiscard]] write final : public operation {
   /// files in /proc, for which it would take a worker.
   static const operation_kind plain_kind;
 
+  /// Which of the two a write to `sink` is.
   static const operation_kind& kind_for(descriptor& sink) noexcept {
     return sink.writes_plainly() ? plain_kind : kind;
   }
 
   write(descriptor& sink, std::span<const std::byte> buffer) noexcept
       : write(sink, buffer, kind_for(sink)) {}
+  /// As `as`, one of the two, for those who know the sink better.
   write(descriptor& sink, std::span<const std::byte> buffer, const operation_kind& as) noexcept
       : operation(as, &sink.users()), fd_(sink.number()), buffer_(buffer) {}
   result<std::size_t> await_resume() noexcept { return outcome_size(); }

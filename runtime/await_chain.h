@@ -116,8 +116,8 @@ class await_chain {
     if (waiting_for_) waiting_for_->request_stop();
   }
 
-  /// What the chain waits for now, or null while it runs. While it stands in the ready queue it may
-  /// still be what it has waited for.
+  /// What the chain waits for; null while it runs. What has ended is no longer named, but for
+  /// operations and places in queues, which are until the chain goes on.
   const suspension* waiting_for() const noexcept { return waiting_for_; }
   /// When that wait began, see `loop::stamp`.
   std::uint32_t waiting_since() const noexcept { return waiting_since_; }
